@@ -1,0 +1,7 @@
+"""Tensor operations behind minimax_opt: imports torch only and knows nothing of minimax_opt. Users find them in :mod:`minimax_opt.ops`."""
+
+from __future__ import annotations
+
+from minimax_kernels.simplex_projection import project_capped_simplex, project_simplex
+
+__all__ = ["project_capped_simplex", "project_simplex"]

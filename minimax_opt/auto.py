@@ -1,0 +1,41 @@
+"""The rule behind ``method="auto"``.
+
+From measurements (docs/solvers.md): keeping the max intact (a simplex QP on the K linearisations, or an interior point) needs tens of
+derivative evaluations where smoothing needs thousands, so second-order methods come first wherever derivatives and memory
+allow them.
+
+1. A domain, or tasks without a Jacobian: ``accelerated``.
+2. W is not the simplex: ``interior-point`` where there are Hessians, else ``accelerated``.
+3. Affine tasks: ``interior-point``.
+4. Quadratic tasks whose K Hessians can be stored, K <= 500, at least n rows a task: ``dual-newton``.
+5. Small or many-task smooth problems (rows * n^2 <= 1e7, or K > 500) with Hessians: ``interior-point``.
+6. Everything else with a Jacobian: ``sqp``.
+"""
+
+from __future__ import annotations
+
+from minimax_opt.ambiguity import Simplex
+from minimax_opt.problem import Problem
+
+GRAM_FLOPS = 4e10  # forming the K Gram matrices pays up to here
+GRAM_BYTES = 2e9
+HESSIAN_FLOPS = 1e7  # one weighted Hessian an iteration is cheap up to here
+MANY_TASKS = 500
+
+
+def choose_method(problem: Problem) -> str:
+    """The name of the method that the rule picks."""
+    tasks, n, n_tasks = problem.tasks, problem.n_variables, problem.n_tasks
+    if problem.domain is not None or not tasks.has_jacobian:
+        return "accelerated"
+    if not isinstance(problem.ambiguity, Simplex):
+        return "interior-point" if tasks.has_hessian else "accelerated"
+    if tasks.curvature == "affine":
+        return "interior-point"
+    rows = tasks.n_rows if tasks.n_rows is not None else n_tasks * n
+    if tasks.curvature == "quadratic" and n_tasks <= MANY_TASKS and rows >= n_tasks * n:
+        if rows * n**2 <= GRAM_FLOPS and 8 * n_tasks * n**2 <= GRAM_BYTES:
+            return "dual-newton"
+    if tasks.has_hessian and (rows * n**2 <= HESSIAN_FLOPS or n_tasks > MANY_TASKS):
+        return "interior-point"
+    return "sqp"

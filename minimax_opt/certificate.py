@@ -1,0 +1,230 @@
+r"""Lower bounds on the optimal value: the one judge that solvers, tests and benchmarks share.
+
+For every w in W and every y, V(f(y)) + r(y) >= F_w(y) = <w, f(y)> + r(y), so any lower bound on min_y F_w(y) is one on the optimal
+value. With g = grad F_w(x), H = Hess F_w(x), all evaluated at the x at hand, :func:`certify` knows four:
+
+strong convexity   F_w(x) - |g|^2 / (2 mu)                 F_w mu-strongly convex; with a domain, the minimum of the quadratic over it
+domain             F_w(x) + min_{y in X} <g, y - x>        X bounded
+curvature          F_w(x) - omega(nu, kappa)               nu^2 = g'H^{-1}g; exact for quadratics (kappa = 0: omega = nu^2 / 2)
+sharpness          F_w(x) - |g| R                          every minimiser is proven to lie within R of x, by the directions in which
+                                                           the worst case grows linearly (affine tasks, vertex solutions)
+
+Curvature. Let every third derivative satisfy |D^3 F_w[h,h,h]| <= kappa |h|_H D^2 F_w[h,h] (logistic tasks: kappa = max_i |a_i|_{H^{-1}}
+over the rows; quadratics: 0). Then phi(t) = F_w(x + t h) has phi'' (t) >= phi''(0) exp(-kappa |h|_H t), hence with delta = |h|_H
+F_w(x + h) >= F_w(x) - nu delta + (exp(-kappa delta) + kappa delta - 1) / kappa^2, and for c = nu kappa < 1 the minimum over delta is
+F_w(x) - omega, omega = (c + (1 - c) ln(1 - c)) / kappa^2 -> nu^2 / 2 as kappa -> 0. (The generalised self-concordance of
+Bach, Electronic Journal of Statistics 4, 2010, made affine invariant.)
+
+Sharpness. Let w + e_i and w - e_i lie in W for the rows e_i of E, let y have V(f(y)) + r(y) <= U = the value at x, h = y - x, and
+sigma = U - F_w(x). Convexity gives <w +- e_i, f(x) + J h> + ... <= U, so |e_i'J h| <= sigma + |e_i'f(x)| + |g||h| for every i, and, where
+the losses are quadratic, h'Hh/2 <= sigma + |g||h|. If every h with |h| <= R that satisfies these has |h| < R, the level set, being
+connected, lies in the ball of radius R.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.linalg import lapack, qr
+
+from minimax_opt.ambiguity import AmbiguitySet, CVaR, Simplex
+from minimax_opt.arrays import Array, Host, norm, to_host
+from minimax_opt.regularizers import Ridge
+
+if TYPE_CHECKING:
+    from minimax_opt.problem import Point
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A proven lower bound on the optimal value, or the reason why there is none.
+
+    Attributes
+    ----------
+    lower_bound : float
+        nan where no bound is known.
+    kind : {"strong convexity", "domain", "curvature", "sharpness", "none"}
+    reason : str
+        The sentence that ``str()`` shows.
+    """
+
+    lower_bound: float
+    kind: str
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+REASONS = {
+    "strong convexity": "strong convexity: the optimal value is at least F_w(x) - |grad F_w(x)|^2 / (2 mu)",
+    "domain": "bounded domain: the optimal value is at least the minimum over the domain of the linearisation of F_w at x",
+    "curvature": "curvature: the optimal value is at least F_w(x) less its Newton decrement (exact for quadratics)",
+    "sharpness": "sharpness: every minimiser lies within a proven distance R of x, so the optimal value is at least F_w(x) - R |grad F_w(x)|",
+}
+NOT_CONVEX = Certificate(
+    float("nan"), "none", "none: convexity is neither known nor declared (pass `convex=True` if every loss is convex)"
+)
+NO_BOUND = Certificate(
+    float("nan"),
+    "none",
+    "none: nothing bounds the losses from below at this x (a bounded `domain`, a `regularizer` or `strong_convexity` would)",
+)
+
+
+def certify(point: Point, weights: Array, target: float = np.inf) -> Certificate:
+    """The best lower bound that (x, w) proves.
+
+    Parameters
+    ----------
+    point : Point
+        x, evaluated.
+    weights : array, shape (K,)
+        A point w of the ambiguity set, to rounding.
+    target : float
+        A lower bound that would be good enough: dearer bounds are not tried once it is reached.
+
+    Returns
+    -------
+    Certificate
+    """
+    problem = point.problem
+    if not problem.convex:
+        return NOT_CONVEX
+    best = NO_BOUND
+    for kind, bound in BOUNDS.items():
+        value = bound(point, weights)
+        if np.isfinite(value) and not value <= best.lower_bound:
+            best = Certificate(value, kind, REASONS[kind])
+        if best.lower_bound >= target:
+            break
+    return best
+
+
+def strong_convexity_bound(point: Point, weights: Array) -> float:
+    """min over the domain of F_w(x) + <g, y - x> + mu/2 |y - x|^2; -inf without strong convexity."""
+    problem, mu = point.problem, point.problem.strong_convexity
+    if mu <= 0:
+        return -np.inf
+    gradient = point.gradient(weights)
+    if problem.domain is None:
+        return point.weighted_value(weights) - norm(gradient) ** 2 / (2 * mu)
+    step = problem.project(point.x - gradient / mu) - point.x
+    return point.weighted_value(weights) + float(gradient @ step) + mu / 2 * norm(step) ** 2
+
+
+def domain_bound(point: Point, weights: Array) -> float:
+    """min over the domain of F_w(x) + <g, y - x>; -inf where it is unbounded."""
+    domain = point.problem.domain
+    if domain is None or not domain.bounded:
+        return -np.inf
+    gradient = point.gradient(weights)
+    return point.weighted_value(weights) + float(gradient @ (domain.minimize_linear(gradient) - point.x))
+
+
+def curvature_bound(point: Point, weights: Array) -> float:
+    """F_w(x) - omega(nu, kappa); -inf where the Hessian is unknown or singular, or nu kappa >= 1."""
+    problem = point.problem
+    if not problem.tasks.has_hessian or (problem.tasks.curvature == "affine" and problem.regularizer is None):
+        return -np.inf
+    gradient = to_host(point.gradient(weights))
+    hessian = point.hessian(weights)
+    scale = np.sqrt(np.maximum(np.diag(hessian), np.finfo(float).tiny))  # Jacobi scaling: badly scaled columns cost nothing
+    factor, info = lapack.dpotrf(hessian / np.outer(scale, scale), lower=True, clean=True)
+    if info == 0 and lapack.dpocon(factor, 1.0, uplo="L")[0] > 1e-13:
+        half, _ = lapack.dtrtrs(factor, gradient / scale, lower=True)
+        kappa = point.inner.self_concordance(weights, scale[:, None] * factor)
+        return point.weighted_value(weights) - decrement(float(np.linalg.norm(half)), kappa)
+    return _singular_curvature_bound(point, weights)
+
+
+def _singular_curvature_bound(point: Point, weights: Array) -> float:
+    """The same bound where H has no reliable Cholesky factor: H = B'B, g = B'v, so nu = |Q'v| for any Q whose columns span B's range."""
+    root, regularizer = point.inner.square_root(weights), point.problem.regularizer
+    if root is None or not (regularizer is None or isinstance(regularizer, Ridge)):
+        return -np.inf
+    rows, v, ratios = (to_host(part) for part in root)
+    if isinstance(regularizer, Ridge):
+        strength = np.sqrt(np.diag(regularizer.hessian(point.problem.n_variables)))
+        rows, v = np.vstack([rows, np.diag(strength)]), np.concatenate([v, strength * to_host(point.x)])
+    scale = np.linalg.norm(rows, axis=0)
+    basis = qr(rows / np.where(scale > 0, scale, 1.0), mode="economic", check_finite=False)[0]
+    leverage = np.linalg.norm(basis[: len(ratios)], axis=1)
+    return point.weighted_value(weights) - decrement(float(np.linalg.norm(basis.T @ v)), float(np.max(ratios * leverage)))
+
+
+def decrement(nu: float, kappa: float) -> float:
+    """omega(nu, kappa) = (c + (1 - c) ln(1 - c)) / kappa^2 with c = nu kappa; nu^2/2 for kappa = 0, inf for c >= 1."""
+    c = nu * kappa
+    if c < 1e-4:  # series: c^2/2 + c^3/6 + ..., free of cancellation; the remainder is below c^4/8
+        return nu**2 * (0.5 + c / 6 + c**2 / 8)
+    if not c < 1:
+        return np.inf
+    return float((c + (1 - c) * np.log1p(-c)) / kappa**2)
+
+
+def sharpness_bound(point: Point, weights: Array) -> float:
+    """F_w(x) - |g| R with a proven R; -inf where none is found."""
+    problem = point.problem
+    if problem.domain is not None or not problem.tasks.has_jacobian:
+        return -np.inf
+    radius = level_set_radius(point, weights)
+    return point.weighted_value(weights) - radius * norm(point.gradient(weights)) if np.isfinite(radius) else -np.inf
+
+
+def level_set_radius(point: Point, weights: Array) -> float:
+    """R such that every y with value(y) <= value(x) has |y - x| < R (module docstring, sharpness); inf where none is proven."""
+    problem, host_weights = point.problem, to_host(weights)
+    exchange = exchanges(problem.ambiguity, host_weights)
+    if exchange is None:
+        return np.inf
+    receiver, givers, amounts = exchange
+    jacobian, losses = to_host(point.jacobian()), to_host(point.losses)
+    rows = amounts[:, None] * (jacobian[givers] - jacobian[receiver])
+    offsets = np.abs(amounts * (losses[givers] - losses[receiver]))
+    norm_g = norm(point.gradient(weights))
+    sigma = max(point.value - point.weighted_value(weights), 0.0) + 4 * np.finfo(float).eps * np.abs(losses).max()
+    quadratic = problem.tasks.curvature != "general" and (problem.tasks.curvature == "quadratic" or problem.regularizer is not None)
+    hessian = point.hessian(weights) if quadratic else None
+
+    def implied(radius: float) -> float:
+        """The largest |h| that the inequalities allow among |h| <= radius."""
+        limits = sigma + offsets + norm_g * radius
+        scaled = rows / limits[:, None]
+        gram = scaled.T @ scaled / max(len(limits), 1)
+        if hessian is not None:
+            gram += hessian / (2 * (sigma + norm_g * radius))
+        smallest = float(np.linalg.eigvalsh(gram)[0])
+        rounding = len(gram) * np.finfo(float).eps * float(np.trace(gram))
+        return float(np.sqrt((1 + (hessian is not None)) / (smallest - rounding))) if smallest > rounding else np.inf
+
+    if len(rows) < problem.n_variables and hessian is None:
+        return np.inf
+    radius = 2 * implied(0.0)
+    return radius if np.isfinite(radius) and implied(radius) < radius else np.inf
+
+
+def exchanges(ambiguity: AmbiguitySet, weights: Host) -> tuple[int, Host, Host] | None:
+    """Tasks that can trade weight both ways with the heaviest free one: (receiver, givers, amounts) with w +- amount (e_giver - e_receiver) in W."""
+    if not isinstance(ambiguity, (Simplex, CVaR)):
+        return None
+    n_tasks = len(weights)
+    lower = ambiguity.floor * ambiguity.prior_weights(n_tasks)
+    cap = ambiguity.constraints(n_tasks).cap
+    upper = np.full(n_tasks, np.inf) if cap is None else lower + (1 - ambiguity.floor) * cap
+    room = np.minimum(weights - lower, upper - weights)
+    receiver = int(np.argmax(room))
+    amounts = np.minimum(room, room[receiver]) / 2
+    givers = np.flatnonzero(amounts > 0)
+    givers = givers[givers != receiver]
+    return receiver, givers, amounts[givers]
+
+
+BOUNDS = {
+    "strong convexity": strong_convexity_bound,
+    "domain": domain_bound,
+    "curvature": curvature_bound,
+    "sharpness": sharpness_bound,
+}

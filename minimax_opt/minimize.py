@@ -1,0 +1,230 @@
+"""The front door: validate, choose the method, run, build the result."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from minimax_opt import validation
+from minimax_opt.ambiguity import AmbiguitySet, Simplex
+from minimax_opt.arrays import HOST, Array, Space, space_of
+from minimax_opt.auto import choose_method
+from minimax_opt.domains import Domain
+from minimax_opt.problem import Point, Problem
+from minimax_opt.regularizers import Regularizer
+from minimax_opt.result import MinimaxResult
+from minimax_opt.solvers import METHODS, Solver
+from minimax_opt.solvers.base import Target
+from minimax_opt.solvers.loop import run
+from minimax_opt.tasks import NumPyTasks, Tasks, TorchTasks
+
+
+def minimize_max(
+    fun: Tasks | Callable[..., Array],
+    x0: Array | None = None,
+    jac: Callable[[Array], Array] | bool | str | None = None,
+    method: str = "auto",
+    ambiguity: AmbiguitySet | None = None,
+    domain: Domain | None = None,
+    regularizer: Regularizer | None = None,
+    convex: bool | None = None,
+    strong_convexity: float = 0.0,
+    tol: float = 1e-6,
+    atol: float | None = None,
+    max_iter: int | None = None,
+    weights0: Array | None = None,
+    seed: int = 0,
+    callback: Callable[..., Any] | None = None,
+    progress: bool = False,
+    options: Mapping[str, Any] | None = None,
+    time_limit: float | None = None,
+) -> MinimaxResult:
+    r"""Minimise the worst case of K losses: min_x max_{w in W} <w, f(x)> + r(x).
+
+    Parameters
+    ----------
+    fun : Tasks or callable
+        A family of tasks, or one function x -> f(x) of shape (K,). With a torch `x0` it is differentiated by autograd; with a NumPy
+        `x0` it needs `jac`.
+    x0 : array, shape (n,)
+        Start, NumPy or torch, float32 or float64. Optional (zeros) where the tasks know n. The result's x is of the same kind,
+        dtype and device.
+    jac : callable, True or "2-point", optional
+        For a NumPy `fun`: x -> the (K, n) Jacobian; True if `fun` returns (losses, Jacobian); "2-point" for finite differences.
+    method : str
+        "auto" (the rule in :mod:`minimax_opt.auto`), "interior-point", "dual-newton", "sqp", "accelerated", "softmax-gd",
+        "mirror-prox" or "descent-ascent".
+    ambiguity : AmbiguitySet
+        W: ``Simplex()`` (the worst task) by default, ``CVaR``, ``KLBall`` or ``ChiSquareBall``.
+    domain : Domain, optional
+        Convex set that x must stay in, for the first-order methods: ``Box``, ``Ball``, ``domains.Simplex``, ``Fantope``.
+    regularizer : Regularizer, optional
+        r: ``Ridge(strength)`` or ``QuadraticRegularizer(Q, c)``.
+    convex : bool, optional
+        Declares that every loss is convex, so that lower bounds are valid. Structured families know it themselves. Visited points
+        that disprove the declaration end the solve with ``Status.NOT_CONVEX``.
+    strong_convexity : float
+        Declares every loss mu-strongly convex, mu >= 0; implies ``convex=True``.
+    tol, atol : float
+        Converged means gap <= max(tol * abs(fun), atol), where the gap is certified; without a certificate, `optimality` takes its
+        place. `atol` is by default the rounding level of the losses.
+    max_iter : int, optional
+        Iteration limit; each method has its own default.
+    weights0 : array, shape (K,), optional
+        Warm start of the adversary.
+    seed : int
+        Governs all randomness.
+    callback : callable, optional
+        Called as ``callback(intermediate_result=res)`` after each iteration; StopIteration stops the solve.
+    progress : bool
+        Lines on standard error.
+    options : dict, optional
+        The method's own options: the fields of its class in :mod:`minimax_opt.solvers`.
+    time_limit : float, optional
+        Seconds of wall-clock time.
+
+    Returns
+    -------
+    MinimaxResult
+
+    Raises
+    ------
+    ValueError, TypeError
+        For arguments that cannot be right, naming the argument, what it must be, what it got, and what to do. Not converging is no
+        error but a ``status``. Ctrl-C returns the best point so far with ``Status.INTERRUPTED``.
+
+    Examples
+    --------
+    The point that minimises the largest squared distance to three others:
+
+    >>> import numpy as np, torch
+    >>> import minimax_opt as mo
+    >>> anchors = torch.tensor([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0]], dtype=torch.float64)
+    >>> res = mo.minimize_max(lambda x: ((x - anchors) ** 2).sum(1), torch.zeros(2, dtype=torch.float64), strong_convexity=2.0)
+    >>> res.success, bool(res.gap <= 1e-6 * res.fun)
+    (True, True)
+    >>> np.round(res.x.numpy(), 3).tolist()
+    [1.0, 1.0]
+    """
+    tasks, home, start = _tasks_and_start(fun, x0, jac)
+    validation.check_scalars(tol, atol, max_iter, strong_convexity, time_limit, home)
+    problem, point = _problem(tasks, home, start, ambiguity, domain, regularizer, convex, strong_convexity)
+    name = choose_method(problem) if method == "auto" else _known(method, METHODS, "method")
+    solver = _solver(name, options)
+    refusal = solver.refuses(problem)
+    if refusal:
+        raise ValueError(f"method={name!r} {refusal}")
+    if solver.on_host and problem.space != HOST:
+        problem = dataclasses.replace(problem, space=HOST, regularizer=_bind(regularizer, problem.n_variables, HOST))
+        point = problem.at(HOST.asarray(start))
+    target = Target(float(tol), _rounding_level(tasks, point, home) if atol is None else float(atol))
+    weights = validation.weights(weights0, problem)
+    result = run(
+        solver,
+        problem,
+        point,
+        weights,
+        target,
+        max_iter=solver.max_iter if max_iter is None else int(max_iter),
+        time_limit=float("inf") if time_limit is None else float(time_limit),
+        callback=callback,
+        progress=progress,
+        seed=seed,
+    )
+    result.x, result.losses, result.weights = (home.asarray(a) for a in (result.x, result.losses, result.weights))
+    return result
+
+
+def _tasks_and_start(fun: Any, x0: Array | None, jac: Any) -> tuple[Tasks, Space, Array]:
+    """The tasks, the space of x0 (for the result), and x0 in the space of the tasks."""
+    if isinstance(fun, Tasks):
+        if jac is not None:
+            raise ValueError("`jac` must be None for a family of tasks, which knows its own derivatives.")
+        tasks = fun
+    elif isinstance(fun, torch.nn.Module) or not callable(fun):
+        hint = "wrap a module: `mo.ModuleTasks(module, losses)`" if callable(fun) else "for a list of functions, stack them into one"
+        raise TypeError(f"`fun` must be a family of tasks or one function x -> losses of shape (K,), got {type(fun).__name__}; {hint}.")
+    else:
+        x0 = validation.start(x0, None)
+        tasks = TorchTasks(fun) if isinstance(x0, torch.Tensor) else NumPyTasks(fun, jac)
+        if isinstance(x0, torch.Tensor) and jac is not None:
+            raise ValueError("`jac` must be None for a torch function, which autograd differentiates.")
+    if x0 is None and tasks.n_variables is not None:
+        x0 = (tasks.space or HOST).zeros(tasks.n_variables)
+    x0 = validation.start(x0, tasks.n_variables)
+    home = space_of(x0)
+    return tasks, home, (tasks.space or home).asarray(x0)
+
+
+def _problem(
+    tasks: Tasks,
+    home: Space,
+    start: Array,
+    ambiguity: AmbiguitySet | None,
+    domain: Domain | None,
+    regularizer: Regularizer | None,
+    convex: bool | None,
+    strong_convexity: float,
+) -> tuple[Problem, Point]:
+    """The problem, and its first point, checked."""
+    n, space = len(start), tasks.space or home
+    validation.check_parts(ambiguity, domain, regularizer, convex, strong_convexity)
+    declared = not tasks.convex and (bool(convex) or strong_convexity > 0)
+    problem = Problem(
+        tasks=tasks,
+        n_tasks=tasks.n_tasks or 0,
+        n_variables=n,
+        ambiguity=Simplex() if ambiguity is None else ambiguity,
+        regularizer=_bind(regularizer, n, space),
+        domain=None if domain is None else domain.bind(n, space),
+        convex=(tasks.convex and convex is not False) or declared,
+        declared=declared,
+        space=space,
+    )
+    if problem.convex:
+        ridge = 0.0 if regularizer is None else regularizer.strong_convexity
+        problem.strong_convexity = max(tasks.strong_convexity, float(strong_convexity)) + ridge
+    start = problem.project(start)
+    point = _first_point(problem, start)
+    return problem, point
+
+
+def _first_point(problem: Problem, start: Array) -> Point:
+    """f(x0), after checks of its shape and finiteness; completes the problem with K."""
+    evaluation = problem.tasks.at(start)
+    problem.n_tasks = validation.losses(evaluation.losses, problem.tasks.n_tasks)
+    problem.ambiguity.check(problem.n_tasks)
+    problem.counts.nfev += 1
+    return Point(problem, start, evaluation)
+
+
+def _bind(regularizer: Regularizer | None, n_variables: int, space: Space) -> Regularizer | None:
+    return None if regularizer is None else regularizer.bind(n_variables, space)
+
+
+def _solver(name: str, options: Mapping[str, Any] | None) -> Solver:
+    cls = METHODS[name]
+    known = [field.name for field in dataclasses.fields(cls) if field.init]  # type: ignore[arg-type]
+    for option in options or {}:
+        _known(option, known, f"option of method {name!r}")
+    return cls(**(options or {}))
+
+
+def _known(name: Any, choices: Any, what: str) -> str:
+    """`name`, if it is among `choices`; else an error that suggests the nearest."""
+    if name in choices:
+        return str(name)
+    near = difflib.get_close_matches(str(name), list(choices), n=1)
+    listed = ", ".join(repr(c) for c in choices) or "none"
+    raise ValueError(f"unknown {what}: {name!r}.{f' Did you mean {near[0]!r}?' if near else ''} Known: {listed}.")
+
+
+def _rounding_level(tasks: Tasks, point: Point, home: Space) -> float:
+    """Below this a difference of two losses is rounding: 16 units in the last place of the largest loss at x0."""
+    eps = max((tasks.space or home).eps, HOST.eps)
+    return float(16 * eps * max(float(abs(point.losses).max()), np.finfo(float).tiny))

@@ -1,0 +1,7 @@
+"""The tensor operations: the one public home of what :mod:`minimax_kernels` implements."""
+
+from __future__ import annotations
+
+from minimax_kernels import project_capped_simplex, project_simplex
+
+__all__ = ["project_capped_simplex", "project_simplex"]

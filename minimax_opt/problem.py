@@ -1,0 +1,150 @@
+"""The problem min_x max_{w in W} <w, f(x)> + r(x) over a domain, as the solvers see it, with every evaluation counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from minimax_opt.ambiguity import AmbiguitySet, Simplex, worst_case
+from minimax_opt.arrays import HOST, Array, Host, Space, norm, to_host
+from minimax_opt.domains import Domain
+from minimax_opt.regularizers import Regularizer
+from minimax_opt.tasks.base import Evaluation, Tasks, evaluate_on_host
+
+
+@dataclass
+class Counts:
+    """Work done: evaluations of the K losses, of Jacobians or weighted gradients, of weighted Hessians."""
+
+    nfev: int = 0
+    njev: int = 0
+    nhev: int = 0
+
+
+@dataclass
+class Problem:
+    """All that a solver needs to know.
+
+    Attributes
+    ----------
+    tasks : Tasks
+    n_tasks, n_variables : int
+        K and n.
+    ambiguity : AmbiguitySet
+        W.
+    regularizer : Regularizer or None
+        r, bound to `space`.
+    domain : Domain or None
+        Where x must stay; None is all of R^n.
+    convex : bool
+        Known (by structure) or declared.
+    declared : bool
+        Whether convexity is only the caller's word, so that visited points may disprove it.
+    strong_convexity : float
+        mu of <w, f> + r, whatever w in W.
+    space : Space
+        Where x lives.
+    """
+
+    tasks: Tasks
+    n_tasks: int
+    n_variables: int
+    ambiguity: AmbiguitySet = field(default_factory=Simplex)
+    regularizer: Regularizer | None = None
+    domain: Domain | None = None
+    convex: bool = False
+    declared: bool = False
+    strong_convexity: float = 0.0
+    space: Space = HOST
+    counts: Counts = field(default_factory=Counts)
+
+    def at(self, x: Array) -> Point:
+        """Evaluate the losses at `x` (shape (n,), in :attr:`space`)."""
+        self.counts.nfev += 1
+        inner = evaluate_on_host(self.tasks, x, self.tasks.space or HOST) if self.space == HOST else self.tasks.at(x)
+        return Point(self, x, inner)
+
+    def worst_case(self, losses: Array) -> float:
+        """max_{w in W} <w, losses>."""
+        if self.space == HOST:
+            return self.ambiguity.host_value(losses)
+        return float(worst_case(losses, self.ambiguity))
+
+    def project(self, x: Array) -> Array:
+        """The nearest point of the domain."""
+        return x if self.domain is None else self.domain.project(x)
+
+
+class Point:
+    """One x with its losses; derivatives on demand, of <w, f> + r.
+
+    Attributes
+    ----------
+    x : array, shape (n,)
+    losses : array, shape (K,)
+    penalty : float
+        r(x).
+    value : float
+        max_{w in W} <w, f(x)> + r(x); nan or infinite where the losses are.
+    """
+
+    def __init__(self, problem: Problem, x: Array, inner: Evaluation) -> None:
+        self.problem, self.x, self.inner = problem, x, inner
+        self.losses = inner.losses
+        self.penalty = 0.0 if problem.regularizer is None else problem.regularizer.value(x)
+        self._value: float | None = None
+        self._jacobian: Array = None
+        self._gradient: tuple[Array, Array] | None = None
+
+    @property
+    def finite(self) -> bool:
+        """Whether every loss is finite."""
+        losses = self.losses
+        return bool(np.isfinite(losses.sum())) if isinstance(losses, np.ndarray) else bool(losses.isfinite().all())
+
+    @property
+    def value(self) -> float:
+        if self._value is None:
+            self._value = self.problem.worst_case(self.losses) + self.penalty if self.finite else float("nan")
+        return self._value
+
+    def weighted_value(self, weights: Array) -> float:
+        """F_w(x) = <w, f(x)> + r(x)."""
+        return float(weights @ self.losses) + self.penalty
+
+    def gradient(self, weights: Array) -> Array:
+        """grad F_w(x), shape (n,); that of the latest weights is kept."""
+        if self._gradient is None or self._gradient[0] is not weights:
+            if self._jacobian is not None:
+                gradient = weights @ self._jacobian
+            else:
+                self.problem.counts.njev += 1
+                gradient = self.inner.gradient(weights)
+            if self.problem.regularizer is not None:
+                gradient = gradient + self.problem.regularizer.gradient(self.x)
+            self._gradient = (weights, gradient)
+        return self._gradient[1]
+
+    def jacobian(self) -> Array:
+        """The K gradients of the tasks (without r) as rows, shape (K, n)."""
+        if self._jacobian is None:
+            self.problem.counts.njev += 1
+            self._jacobian = self.inner.jacobian()
+        return self._jacobian
+
+    def hessian(self, weights: Array) -> Host:
+        """Hess F_w(x) on the host, shape (n, n), freshly allocated."""
+        self.problem.counts.nhev += 1
+        if self.problem.tasks.curvature == "affine":
+            hessian = np.zeros((self.problem.n_variables,) * 2)
+        else:
+            hessian = np.array(to_host(self.inner.hessian(weights)))
+        if self.problem.regularizer is not None:
+            hessian += self.problem.regularizer.hessian(self.problem.n_variables)
+        return hessian
+
+    def optimality(self, weights: Array) -> float:
+        """|x - Proj_X(x - grad F_w(x))| + (value - F_w(x)): zero exactly at a stationary pair (x, w)."""
+        residual = self.x - self.problem.project(self.x - self.gradient(weights))
+        return norm(residual) + max(self.value - self.weighted_value(weights), 0.0)

@@ -1,0 +1,78 @@
+"""The anatomy that every algorithm shares: ``init``, ``step``, and a state that the one loop reads.
+
+An algorithm is a dataclass whose fields are its options, with two methods. It never loops, counts, prints or stops by itself:
+:mod:`minimax_opt.solvers.loop` does. Where it wants a stop of its own (no progress left, a direction of unbounded descent), it sets
+``state.status``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from minimax_opt.arrays import Array
+from minimax_opt.problem import Point, Problem
+from minimax_opt.result import Status
+
+
+@dataclass
+class State:
+    """What an algorithm shows the loop after each step; algorithms add their own fields by subclassing.
+
+    Attributes
+    ----------
+    point : Point
+        The candidate minimiser of this iterate.
+    weights : array, shape (K,)
+        The candidate adversary: a point of W.
+    certify : bool
+        Whether a certificate of (point, weights) is worth its cost now. The loop certifies the last iterate anyway.
+    status : Status or None
+        The algorithm's own reason to stop.
+    """
+
+    point: Point
+    weights: Array
+    certify: bool = False
+    status: Status | None = None
+
+
+@dataclass
+class Target:
+    """The accuracy asked for, so that an algorithm need not work beyond it.
+
+    Attributes
+    ----------
+    tol, atol : float
+        Converged means gap <= max(tol * |fun|, atol).
+    """
+
+    tol: float
+    atol: float
+
+    def gap(self, fun: float) -> float:
+        """The gap at which the loop stops, max(tol * |fun|, atol)."""
+        return max(self.tol * abs(fun), self.atol)
+
+
+class Solver(ABC):
+    """One algorithm; a subclass is a dataclass of its options."""
+
+    name: ClassVar[str]
+    on_host: ClassVar[bool] = False  # True: x, weights and losses are NumPy float64 whatever the tasks' space
+    max_iter: ClassVar[int] = 1000  # default iteration limit
+
+    def refuses(self, problem: Problem) -> str | None:
+        """Why this method cannot solve `problem`, with a hint on what to do; None where it can."""
+        return None
+
+    @abstractmethod
+    def init(self, problem: Problem, point: Point, weights0: Array | None, target: Target, generator: np.random.Generator) -> Any:
+        """The first state, at x0 (`point`, already evaluated)."""
+
+    @abstractmethod
+    def step(self, problem: Problem, state: Any) -> Any:
+        """One iteration."""

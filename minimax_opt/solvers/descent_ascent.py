@@ -1,0 +1,15 @@
+"""Placeholder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from minimax_opt.solvers.base import Solver
+
+
+@dataclass
+class DescentAscent(Solver):
+    """Placeholder."""
+
+    name: ClassVar[str] = "descent-ascent"

@@ -1,0 +1,197 @@
+"""The only loop: it counts, certifies, watches for what must not be, calls back, shows progress, and stops.
+
+Stopping. With a certificate: gap <= max(tol * |fun|, atol). Without one: optimality <= max(tol * |fun|, atol), where optimality is the
+norm of the prox-gradient step's residual plus the complementarity gap. The best point and the best lower bound seen so far are
+what counts; both are valid at any time, so an interrupted solve returns them.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from minimax_opt.arrays import Array, all_finite, copy, norm
+from minimax_opt.certificate import NO_BOUND, NOT_CONVEX, Certificate, certify
+from minimax_opt.problem import Point, Problem
+from minimax_opt.result import MinimaxResult, Status, TraceRow
+from minimax_opt.solvers.base import Solver, State, Target
+
+Callback = Callable[[MinimaxResult], None]
+CERTIFY_EVERY = 25  # iterations between certificates when an algorithm does not ask for one
+
+
+@dataclass
+class Run:
+    """What the loop remembers between iterations."""
+
+    solver: Solver
+    problem: Problem
+    target: Target
+    best: Point
+    weights: Array
+    certificate: Certificate
+    optimality: float = float("inf")
+    nit: int = 0
+    started: float = field(default_factory=time.perf_counter)
+    trace: list[TraceRow] = field(default_factory=list)
+    planes: list[tuple[Array, float, Array, Array]] = field(default_factory=list)
+
+    @property
+    def gap(self) -> float:
+        """Best value minus best lower bound; nan without a bound."""
+        return self.best.value - self.certificate.lower_bound
+
+    def observe(self, state: State) -> Status | None:
+        """Take in one iterate; the status if the solve is over."""
+        point = state.point
+        if not point.finite:
+            return Status.NON_FINITE
+        if not self.best.finite or point.value < self.best.value:
+            self.best = point
+            if not self.problem.convex:
+                self.weights = state.weights
+        if self.problem.declared and self._contradicted(point):
+            return Status.NOT_CONVEX
+        if state.certify or state.status is not None or self.nit % CERTIFY_EVERY == 0:
+            self.certify(point, state.weights)
+        if self.problem.declared and self.certificate.lower_bound > self.best.value + self._rounding(self.best):
+            return Status.NOT_CONVEX
+        return self._finished() or state.status
+
+    def certify(self, point: Point, weights: Array) -> None:
+        """Certify one pair, and keep what is better than before."""
+        wanted = self.best.value - self.target.gap(self.best.value)
+        if self.problem.convex:
+            certificate = certify(point, weights, wanted)
+            if certificate.kind != "none" and not certificate.lower_bound <= self.certificate.lower_bound:
+                self.certificate, self.weights = certificate, weights
+        if self.problem.declared:
+            self._remember_plane(point, weights)
+        if self.certificate.kind == "none":
+            optimality = point.optimality(weights)
+            if optimality < self.optimality:
+                self.optimality, self.weights = optimality, weights
+                if point.value <= self.best.value + self.target.gap(self.best.value):
+                    self.best = point
+
+    def _finished(self) -> Status | None:
+        within = self.target.gap(self.best.value)
+        if self.certificate.kind != "none":
+            return Status.CONVERGED if self.gap <= within else None
+        return Status.CONVERGED if self.optimality <= within else None
+
+    def _remember_plane(self, point: Point, weights: Array) -> None:
+        gradient = point.gradient(weights)
+        if all_finite(gradient):
+            self.planes = [*self.planes[-7:], (weights, point.weighted_value(weights), gradient, point.x)]
+
+    def _contradicted(self, point: Point) -> bool:
+        """Whether F_w(y) < F_w(x) + <grad F_w(x), y - x> for a remembered x and this y, by more than rounding."""
+        for weights, value, gradient, x in self.planes:
+            step = point.x - x
+            slope = float(gradient @ step)
+            if point.weighted_value(weights) < value + slope - self._rounding(point) - 1e-10 * norm(gradient) * norm(step):
+                return True
+        return False
+
+    def _rounding(self, point: Point) -> float:
+        return 64 * self.problem.space.eps * (1e-300 + float(abs(point.losses).max()) + abs(point.penalty))
+
+    def row(self, value: float) -> TraceRow:
+        """The trace's row for this iteration."""
+        counts = self.problem.counts
+        bound, seconds = self.certificate.lower_bound, time.perf_counter() - self.started
+        return TraceRow(self.nit, value, self.best.value, bound, counts.nfev, counts.njev, counts.nhev, seconds)
+
+    def result(self, status: Status) -> MinimaxResult:
+        """The result as it stands."""
+        counts, best = self.problem.counts, self.best
+        return MinimaxResult(
+            x=copy(best.x),
+            fun=best.value,
+            losses=copy(best.losses),
+            weights=copy(self.weights),
+            lower_bound=self.certificate.lower_bound,
+            certificate=self.certificate,
+            optimality=self.optimality,
+            status=status,
+            method=self.solver.name,
+            nit=self.nit,
+            nfev=counts.nfev,
+            njev=counts.njev,
+            nhev=counts.nhev,
+            seconds=time.perf_counter() - self.started,
+            success=status == Status.CONVERGED,
+            message=str(status),
+            trace=self.trace,
+        )
+
+
+def run(
+    solver: Solver,
+    problem: Problem,
+    point0: Point,
+    weights0: Array | None,
+    target: Target,
+    *,
+    max_iter: int,
+    time_limit: float = float("inf"),
+    callback: Callable[..., Any] | None = None,
+    progress: bool = False,
+    seed: int = 0,
+) -> MinimaxResult:
+    """Run `solver` on `problem` from `point0`; see :func:`minimax_opt.minimize_max` for the arguments and the result."""
+    state = solver.init(problem, point0, weights0, target, np.random.default_rng(seed))
+    memory = Run(solver, problem, target, state.point, state.weights, NO_BOUND if problem.convex else NOT_CONVEX)
+    try:
+        status = memory.observe(state)
+        while status is None:
+            memory.trace.append(memory.row(state.point.value))
+            status = _limits(memory, max_iter, time_limit)
+            if status is None:
+                memory.nit += 1
+                state = solver.step(problem, state)
+                status = memory.observe(state)
+                _report(memory, callback, progress)
+    except KeyboardInterrupt:
+        status = Status.INTERRUPTED
+    except StopIteration:
+        status = Status.STOPPED
+    memory.trace.append(memory.row(state.point.value))
+    return _closing(memory, state, status)
+
+
+def _closing(memory: Run, state: State, status: Status) -> MinimaxResult:
+    """Certify the last iterate, and the best point, if the solve ended before they were."""
+    if memory.best.finite and status not in (Status.CONVERGED, Status.INTERRUPTED, Status.NOT_CONVEX):
+        if state.point.finite:
+            memory.certify(state.point, state.weights)
+        memory.certify(memory.best, memory.weights)
+        if memory._finished() and status is not Status.STOPPED:
+            status = Status.CONVERGED
+    if status in (Status.NOT_CONVEX, Status.UNBOUNDED):
+        reason = "convexity was declared, but a visited point disproves it" if status == Status.NOT_CONVEX else "the losses are unbounded"
+        memory.certificate = Certificate(float("nan") if status == Status.NOT_CONVEX else -float("inf"), "none", f"none: {reason}")
+    elif memory.best.finite and not np.isfinite(memory.optimality) and status != Status.INTERRUPTED:
+        memory.optimality = memory.best.optimality(memory.weights)
+    return memory.result(status)
+
+
+def _limits(memory: Run, max_iter: int, time_limit: float) -> Status | None:
+    if memory.nit >= max_iter:
+        return Status.MAX_ITER
+    return Status.TIME_LIMIT if time.perf_counter() - memory.started > time_limit else None
+
+
+def _report(memory: Run, callback: Callable[..., Any] | None, progress: bool) -> None:
+    if callback is not None:
+        callback(intermediate_result=memory.result(Status.STOPPED))
+    if progress and (memory.nit < 10 or memory.nit % 10 == 0):
+        gap = "  no certificate" if memory.certificate.kind == "none" else f"  gap {memory.gap:.3e}"
+        seconds = time.perf_counter() - memory.started
+        print(f"{memory.solver.name} {memory.nit:6d}  value {memory.best.value:.9g}{gap}  {seconds:.1f} s", file=sys.stderr)

@@ -1,0 +1,152 @@
+"""The contract of what is minimised: K losses of one vector x.
+
+A family of tasks is a function ``x -> losses`` (shape ``(K,)``) that may know more about itself. ``tasks.at(x)`` returns an
+:class:`Evaluation`, which holds the losses and gives derivatives at the same point when they are asked for, sharing what the losses
+have already computed (the residuals, say).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Literal
+
+import numpy as np
+
+from minimax_opt.arrays import HOST, Array, Host, Space, to_host
+
+Curvature = Literal["affine", "quadratic", "general"]
+
+
+class Evaluation(ABC):
+    """The K losses at one point, with derivatives on demand.
+
+    Attributes
+    ----------
+    losses : array, shape (K,)
+        f(x), in the space of x.
+    """
+
+    losses: Array
+
+    @abstractmethod
+    def gradient(self, weights: Array) -> Array:
+        """sum_k w_k grad f_k(x), shape (n,). `weights` has shape (K,) and is in the space of x."""
+
+    def jacobian(self) -> Array:
+        """The K gradients as rows, shape (K, n)."""
+        raise NotImplementedError
+
+    def hessian(self, weights: Array) -> Array:
+        """sum_k w_k Hess f_k(x), shape (n, n)."""
+        raise NotImplementedError
+
+    def self_concordance(self, weights: Array, factor: Host) -> float:
+        """kappa with |d^3 F_w[h,h,h]| <= kappa |h|_H d^2 F_w[h,h] at every point and for every h, where F_w = sum_k w_k f_k and H = C C'.
+
+        0 for quadratics, ``max_i |C^{-1} a_i|`` for logistic tasks, inf where nothing is known. `factor` is the lower Cholesky
+        factor C of a positive definite matrix (NumPy float64, shape (n, n)). It turns one Hessian into a certified lower
+        bound: see :mod:`minimax_opt.certificate`.
+        """
+        return float("inf")
+
+    def square_root(self, weights: Array) -> tuple[Array, Array, Array] | None:
+        """(B, v, t) with sum_k w_k Hess f_k = B'B (B of shape (M, n)) and sum_k w_k grad f_k = B'v; None where it is not known.
+
+        t (shape (M,)) bounds third derivatives: |D^3 F_w[h,h,h]| <= max_i t_i |b_i'h| D^2 F_w[h,h]; zeros for quadratics.
+        """
+        return None
+
+
+class Tasks(ABC):
+    """K losses of one vector x. A subclass sets the attributes and writes :meth:`at`.
+
+    Attributes
+    ----------
+    n_tasks : int or None
+        K; None for a function that has not been called yet.
+    n_variables : int or None
+        n; None where any length will do.
+    convex : bool
+        True only where the structure proves every f_k convex.
+    strong_convexity : float
+        mu >= 0 such that every f_k is proven mu-strongly convex.
+    curvature : {"affine", "quadratic", "general"}
+        "affine": no Hessian; "quadratic": constant Hessians; "general": anything.
+    has_jacobian, has_hessian : bool
+        Whether evaluations offer those derivatives.
+    space : Space or None
+        Where x must live; None: wherever x0 lives.
+    """
+
+    n_tasks: int | None = None
+    n_variables: int | None = None
+    convex: bool = False
+    strong_convexity: float = 0.0
+    curvature: Curvature = "general"
+    has_jacobian: bool = False
+    has_hessian: bool = False
+    space: Space | None = HOST
+
+    @abstractmethod
+    def at(self, x: Array) -> Evaluation:
+        """Evaluate the losses at `x`, shape (n,), in :attr:`space`."""
+
+    def __call__(self, x: Array) -> Array:
+        """f(x), shape (K,)."""
+        return self.at(x).losses
+
+    def sample(self, generator: np.random.Generator, batch_size: int) -> Tasks:
+        """The tasks on a random mini-batch of `batch_size` samples each, drawn with replacement: itself a family of tasks.
+
+        The losses and gradients of the result are unbiased estimates of those of the full tasks.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} cannot draw mini-batches. Leave out `batch_size`, or write a method "
+            "`sample(generator, batch_size)` that returns the tasks of one mini-batch."
+        )
+
+    def quadratics(self) -> tuple[Host, Host, Host]:
+        """(P, q, c) with f_k(x) = x'P_k x / 2 + q_k'x + c_k: shapes (K, n, n), (K, n), (K,). Only where curvature is not "general"."""
+        raise NotImplementedError(f"{type(self).__name__} is not quadratic.")
+
+    @property
+    def n_rows(self) -> int | None:
+        """Number of data rows behind all tasks together; None where there are none."""
+        return None
+
+    def __repr__(self) -> str:
+        parts = {"n_tasks": self.n_tasks, "n_variables": self.n_variables, "n_rows": self.n_rows}
+        return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in parts.items() if v is not None)})"
+
+
+class HostEvaluation(Evaluation):
+    """An evaluation seen from NumPy float64, whatever space it was made in."""
+
+    def __init__(self, inner: Evaluation, space: Space) -> None:
+        self._inner, self._space = inner, space
+        self.losses = to_host(inner.losses)
+
+    def gradient(self, weights: Array) -> Host:
+        return to_host(self._inner.gradient(self._space.asarray(weights)))
+
+    def jacobian(self) -> Host:
+        return to_host(self._inner.jacobian())
+
+    def hessian(self, weights: Array) -> Host:
+        return to_host(self._inner.hessian(self._space.asarray(weights)))
+
+    def self_concordance(self, weights: Array, factor: Host) -> float:
+        return self._inner.self_concordance(self._space.asarray(weights), factor)
+
+    def square_root(self, weights: Array) -> tuple[Array, Array, Array] | None:
+        return self._inner.square_root(self._space.asarray(weights))
+
+
+def evaluate_on_host(tasks: Tasks, x: Host, space: Space) -> Evaluation:
+    """``tasks.at(x)`` for a NumPy float64 `x` and tasks that live in `space`; free of overhead where that is NumPy float64."""
+    if space == HOST:
+        return tasks.at(x)
+    return HostEvaluation(tasks.at(space.asarray(x)), space)
+
+
+__all__ = ["Curvature", "Evaluation", "HostEvaluation", "Tasks", "evaluate_on_host"]

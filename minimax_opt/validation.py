@@ -1,0 +1,108 @@
+"""The one layer that checks what the caller passed. Every message names the argument, what it must be, what it got, what to do."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+import torch
+
+from minimax_opt.ambiguity import AmbiguitySet
+from minimax_opt.arrays import Array, Space, all_finite, to_host
+from minimax_opt.domains import Domain
+from minimax_opt.problem import Problem
+from minimax_opt.regularizers import Regularizer
+
+
+def start(x0: Any, n_variables: int | None) -> Array:
+    """`x0` as a finite floating vector of length n."""
+    if x0 is None:
+        raise ValueError("`x0` must be given: these tasks do not know how many variables x has.")
+    if not isinstance(x0, torch.Tensor):
+        x0 = np.asarray(x0)
+        if x0.dtype.kind not in "fiub":
+            raise TypeError(f"`x0` must be a vector of real numbers, got dtype {x0.dtype}.")
+        if x0.dtype not in (np.float32, np.float64):
+            x0 = x0.astype(np.float64)
+    elif not x0.dtype.is_floating_point:
+        raise TypeError(f"`x0` must be a floating-point tensor, got {x0.dtype}; use `x0.double()`.")
+    else:
+        x0 = x0.detach()
+    if x0.ndim != 1 or len(x0) == 0:
+        raise ValueError(f"`x0` must be a vector of shape (n,) with n >= 1, got shape {tuple(x0.shape)}; flatten it first.")
+    if n_variables is not None and len(x0) != n_variables:
+        raise ValueError(f"`x0` must have shape ({n_variables},) to fit the tasks, got shape {tuple(x0.shape)}.")
+    if not all_finite(x0):
+        raise ValueError("`x0` must be finite, got nan or infinite entries.")
+    return x0
+
+
+def losses(values: Array, n_tasks: int | None) -> int:
+    """K, after checking f(x0)."""
+    if not isinstance(values, (np.ndarray, torch.Tensor)) or values.ndim != 1:
+        shape = tuple(np.shape(values)) if not isinstance(values, torch.Tensor) else tuple(values.shape)
+        raise ValueError(f"`fun` must return one vector of K losses, shape (K,), got {type(values).__name__} of shape {shape}.")
+    if len(values) == 0:
+        raise ValueError("`fun` must return at least one loss, got K = 0.")
+    if n_tasks is not None and len(values) != n_tasks:
+        raise ValueError(f"`fun` must return {n_tasks} losses, got {len(values)}.")
+    if not all_finite(values):
+        bad = int(np.flatnonzero(~np.isfinite(to_host(values)))[0])
+        raise ValueError(f"`fun` must be finite at `x0`, but the loss of task {bad} is {to_host(values)[bad]}; choose another `x0`.")
+    return len(values)
+
+
+def number(name: str, value: Any, low: float, *, strict: bool = False) -> float:
+    """A finite real number >= `low` (> where strict)."""
+    ok = isinstance(value, numbers.Real) and not isinstance(value, bool) and np.isfinite(float(value))
+    if not ok or float(value) < low or (strict and float(value) == low):
+        raise ValueError(f"`{name}` must be a finite number {'>' if strict else '>='} {low:g}, got {value!r}.")
+    return float(value)
+
+
+def integer(name: str, value: Any, low: int) -> int:
+    """An integer >= `low`."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or int(value) < low:
+        raise ValueError(f"`{name}` must be an integer >= {low}, got {value!r}.")
+    return int(value)
+
+
+def check_scalars(tol: Any, atol: Any, max_iter: Any, strong_convexity: Any, time_limit: Any, space: Space) -> None:
+    """Check the numbers of :func:`minimax_opt.minimize_max`."""
+    if number("tol", tol, 0.0) < 4 * space.eps and float(tol) != 0.0:
+        raise ValueError(
+            f"`tol` must be at least {4 * space.eps:.2g}, four units of rounding of {space.dtype}, got {tol!r}; "
+            "pass tol=0 and an `atol` for an absolute test, or float64 input."
+        )
+    if atol is not None:
+        number("atol", atol, 0.0)
+    if max_iter is not None:
+        integer("max_iter", max_iter, 0)
+    number("strong_convexity", strong_convexity, 0.0)
+    if time_limit is not None:
+        number("time_limit", time_limit, 0.0, strict=True)
+
+
+def check_parts(ambiguity: Any, domain: Any, regularizer: Any, convex: Any, strong_convexity: float) -> None:
+    """Check the objects of :func:`minimax_opt.minimize_max`."""
+    for name, value, kind in (("ambiguity", ambiguity, AmbiguitySet), ("domain", domain, Domain), ("regularizer", regularizer, Regularizer)):
+        if value is not None and not isinstance(value, kind):
+            hint = {"ambiguity": "mo.Simplex()", "domain": "mo.Box(-1, 1)", "regularizer": "mo.Ridge(0.1)"}[name]
+            raise TypeError(f"`{name}` must be a {kind.__name__}, e.g. {hint}, got {value!r}.")
+    if convex not in (None, True, False):
+        raise TypeError(f"`convex` must be True, False or None, got {convex!r}.")
+    if convex is False and strong_convexity > 0:
+        raise ValueError("`convex=False` contradicts `strong_convexity` > 0.")
+
+
+def weights(weights0: Any, problem: Problem) -> Array | None:
+    """`weights0` in the problem's space, checked to lie in the simplex."""
+    if weights0 is None:
+        return None
+    host = to_host(weights0)
+    if host.shape != (problem.n_tasks,):
+        raise ValueError(f"`weights0` must have shape ({problem.n_tasks},), one weight a task, got shape {host.shape}.")
+    if not np.all(np.isfinite(host)) or np.any(host < 0) or not np.isclose(host.sum(), 1.0, rtol=1e-4):
+        raise ValueError("`weights0` must be nonnegative and sum to 1.")
+    return problem.space.asarray(host / host.sum())
