@@ -101,17 +101,18 @@ def project_capped_simplex(v: Tensor, cap: float | Tensor, scale: float = 1.0) -
         # First the entries that are not 0: all from the breakpoint `start` up. There the sum is still at most `scale`.
         entries = x.sort(dim=-1, descending=True).values
         start = last_true(
-            entries, lambda tau: (torch.minimum((x - tau).clamp(min=0.0), caps).sum(-1, keepdim=True) <= scale) & (tau > -math.inf)
+            entries,
+            lambda tau: (torch.minimum((x - tau).clamp(min=0.0), caps).sum(-1, keepdim=True) <= scale) & (tau > -math.inf),
         )
         above = x >= start
         # Then how far to raise them all, as far as their caps allow: height_k = min(x_k - start + raise, cap_k).
         base = torch.where(above, x - start, -math.inf)
-        room = torch.where(above, caps - base, math.inf).sort(dim=-1).values
+        room = torch.where(above, (caps - base).clamp(min=0.0), math.inf)
+        room = torch.cat([torch.zeros_like(start), room], dim=-1).sort(dim=-1).values
         raised = last_true(
-            room,
-            lambda up: (torch.minimum((base + up.clamp(min=0.0)).clamp(min=0.0), caps).sum(-1, keepdim=True) <= scale) & (up < math.inf),
+            room, lambda up: (torch.minimum((base + up).clamp(min=0.0), caps).sum(-1, keepdim=True) <= scale) & (up < math.inf)
         )
-        saturated = above & (caps - base <= raised) & (caps - base <= 0.0).logical_or(raised > 0.0)
+        saturated = above & (caps - base <= raised)
         free = above & ~saturated
     rest = scale - torch.where(saturated, caps, 0.0).sum(-1, keepdim=True)
     inside = torch.where(free, x - start, 0.0)
@@ -144,7 +145,9 @@ def _shifted(v: Tensor) -> Tensor:
 
 def _check(v: Tensor, scale: float) -> None:
     if not isinstance(v, Tensor) or not v.dtype.is_floating_point:
-        raise TypeError(f"`v` must be a floating torch tensor, got {getattr(v, 'dtype', type(v).__name__)}. Convert it by `.float()`.")
+        raise TypeError(
+            f"`v` must be a floating torch tensor, got {getattr(v, 'dtype', type(v).__name__)}. Convert it by `.float()`."
+        )
     if v.ndim == 0 or v.shape[-1] == 0:
         raise ValueError(f"`v` must have a last dimension of length >= 1, got shape {tuple(v.shape)}.")
     if not 0.0 < scale < math.inf:
@@ -155,7 +158,10 @@ def _check_cap(cap: float | Tensor, length: int, scale: float) -> None:
     if isinstance(cap, Tensor):
         if cap.device.type != "cpu" or torch.compiler.is_compiling():
             return  # reading it would wait for the device
-        least, total = float(cap.min()), float(cap.expand(*cap.shape[:-1], length).sum(-1).min()) if cap.ndim else float(cap) * length
+        least, total = (
+            float(cap.min()),
+            float(cap.expand(*cap.shape[:-1], length).sum(-1).min()) if cap.ndim else float(cap) * length,
+        )
     else:
         least, total = cap, cap * length
     if not least >= 0.0:
