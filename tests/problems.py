@@ -1,0 +1,153 @@
+"""Small convex problems, each with its statement in cvxpy: the collection that the convex and the contract suites run on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import cvxpy as cp
+import numpy as np
+
+import minimax_opt as mo
+
+
+@dataclass(frozen=True)
+class Case:
+    """A problem: the package's tasks beside the cvxpy expressions of the same losses."""
+
+    name: str
+    tasks: mo.Tasks
+    expressions: Callable[[Any], list[Any]] = field(repr=False)
+    ambiguity: mo.AmbiguitySet = field(default_factory=mo.Simplex)
+    ridge: float | None = None
+    domain: Any = None
+    domain_constraints: Callable[[Any], list[Any]] | None = field(default=None, repr=False)
+    hard: bool = False  # ill-conditioned or degenerate: beyond first-order methods
+
+    @property
+    def n_tasks(self) -> int:
+        return self.tasks.n_tasks
+
+    @property
+    def n_variables(self) -> int:
+        return self.tasks.n_variables
+
+    @property
+    def regularizer(self):
+        return None if self.ridge is None else mo.Ridge(self.ridge)
+
+    def solve(self, method="auto", **options):
+        return mo.minimize_max(
+            self.tasks, method=method, ambiguity=self.ambiguity, regularizer=self.regularizer, domain=self.domain, **options
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _rows(seed, n_tasks, n, rows, cond=1.0):
+    rng = np.random.default_rng(seed)
+    scale = np.logspace(0, -np.log10(cond), n)
+    designs = [rng.standard_normal((m, n)) * scale for m in np.broadcast_to(rows, n_tasks)]
+    centre = rng.standard_normal(n)
+    solutions = [centre + rng.standard_normal(n) / np.sqrt(n) for _ in range(n_tasks)]
+    return rng, designs, solutions
+
+
+def least_squares(name, n_tasks=5, n=6, rows=20, seed=0, cond=1.0, noise=0.5, **extra):
+    rng, designs, solutions = _rows(seed, n_tasks, n, rows, cond)
+    targets = [A @ s + noise * (0.5 + rng.random()) * rng.standard_normal(len(A)) for A, s in zip(designs, solutions, strict=True)]
+    return from_least_squares(name, designs, targets, **extra)
+
+
+def from_least_squares(name, designs, targets, **extra):
+    def expressions(x):
+        return [cp.sum_squares((A @ x - b) / np.sqrt(len(b))) for A, b in zip(designs, targets, strict=True)]
+
+    return Case(name, mo.LeastSquaresTasks(designs, targets), expressions, **extra)
+
+
+def logistic(name, n_tasks=5, n=4, rows=30, seed=0, cond=1.0, **extra):
+    rng, designs, solutions = _rows(seed, n_tasks, n, rows, cond)
+    signs = [np.where(rng.random(len(A)) < 1 / (1 + np.exp(-A @ s)), 1.0, -1.0) for A, s in zip(designs, solutions, strict=True)]
+
+    def expressions(x):
+        return [cp.sum(cp.logistic(-cp.multiply(y, A @ x))) / len(y) for A, y in zip(designs, signs, strict=True)]
+
+    return Case(name, mo.LogisticTasks(designs, signs), expressions, **extra)
+
+
+def affine(name, n_tasks=12, n=4, seed=0, **extra):
+    """Bounded below: a convex combination of the gradients vanishes."""
+    rng = np.random.default_rng(seed)
+    A, b = rng.standard_normal((n_tasks, n)), rng.standard_normal(n_tasks)
+    A -= rng.dirichlet(np.ones(n_tasks)) @ A
+    return Case(name, mo.AffineTasks(A, b), lambda x: list(A @ x + b), **extra)
+
+
+def chebyshev(name, rows=30, n=4, seed=0, **extra):
+    rng = np.random.default_rng(seed)
+    A = rng.standard_normal((rows, n))
+    b = A @ rng.standard_normal(n) + rng.standard_normal(rows)
+    return Case(name, mo.ChebyshevTasks(A, b), lambda x: [*(A @ x - b), *(b - A @ x)], **extra)
+
+
+def quadratic(name, n_tasks=4, n=5, seed=0, **extra):
+    rng = np.random.default_rng(seed)
+    roots = rng.standard_normal((n_tasks, n, n))
+    P = np.einsum("kij,klj->kil", roots, roots) + 0.1 * np.eye(n)
+    q, c = rng.standard_normal((n_tasks, n)), rng.standard_normal(n_tasks)
+
+    def expressions(x):
+        return [cp.quad_form(x, cp.psd_wrap(P[k])) / 2 + q[k] @ x + c[k] for k in range(n_tasks)]
+
+    return Case(name, mo.QuadraticTasks(P, q, c), expressions, **extra)
+
+
+def duplicates(name):
+    """Exact and near copies of two tasks, and a dominated one: the weights are not unique, the value is."""
+    rng, designs, solutions = _rows(3, 2, 5, 25)
+    targets = [A @ s + 0.5 * rng.standard_normal(25) for A, s in zip(designs, solutions, strict=True)]
+    near = [b + 1e-6 * rng.standard_normal(25) for b in targets]
+    tiny = 1e-3 * designs[0]
+    return from_least_squares(name, [*designs, *designs, *designs, tiny], [*targets, *targets, *near, tiny @ np.ones(5) * 1e-3])
+
+
+SETS = {
+    "simplex": mo.Simplex(),
+    "floor": mo.Simplex(floor=0.2),
+    "cvar": mo.CVaR(0.4),
+    "kl": mo.KLBall(0.2),
+    "chi2": mo.ChiSquareBall(0.3),
+}
+
+BASE = [
+    least_squares("lsq"),
+    least_squares("lsq unequal rows", rows=[7, 30, 12, 50, 9], seed=1),
+    least_squares("lsq one task", n_tasks=1, seed=2),
+    least_squares("lsq many tasks", n_tasks=40, n=5, rows=6, seed=3),
+    least_squares("lsq ill-conditioned", cond=1e6, n=6, rows=40, seed=4, hard=True),
+    least_squares("lsq wide with ridge", n_tasks=3, n=40, rows=8, seed=5, ridge=1e-2),
+    replace(duplicates("lsq duplicates"), hard=True),
+    logistic("logistic", ridge=1e-3),
+    logistic("logistic free", seed=1, rows=60),
+    logistic("logistic ill-conditioned", cond=1e3, ridge=1e-8, seed=2, rows=60, hard=True),
+    affine("affine", hard=True),
+    affine("affine with ridge", seed=1, ridge=0.1),
+    affine("affine with domain", seed=2, domain=mo.Box(-1.0, 1.0), domain_constraints=lambda x: [x >= -1, x <= 1]),
+    chebyshev("chebyshev", hard=True),
+    quadratic("quadratic"),
+    quadratic("quadratic in a ball", seed=1, domain=mo.Ball(0.3), domain_constraints=lambda x: [cp.norm(x) <= 0.3]),
+]
+
+
+def with_sets():
+    """Every kind of losses under every set."""
+    cases = []
+    for base in (BASE[0], BASE[7], BASE[11], BASE[14]):
+        cases += [replace(base, name=f"{base.name} / {name}", ambiguity=chosen) for name, chosen in SETS.items() if name != "simplex"]
+    return cases
+
+
+ALL = [*BASE, *with_sets()]

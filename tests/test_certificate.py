@@ -1,0 +1,152 @@
+"""Lower bounds: valid at any point for any weights, sharp at the solution, and absent where nothing is known."""
+
+import numpy as np
+import problems
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minimax_opt as mo
+from minimax_opt import certificate
+from minimax_opt.problem import Problem
+
+
+def problem_of(case):
+    ridge = 0.0 if case.ridge is None else case.ridge
+    space = mo.Ridge(ridge).bind(case.n_variables, case.tasks.space) if case.ridge is not None else None
+    return Problem(
+        case.tasks, case.n_tasks, case.n_variables, case.ambiguity, space, case.domain, convex=True, strong_convexity=ridge + case.tasks.strong_convexity
+    )
+
+
+def random_weights(rng, case):
+    """A point of W: a convex combination of responses to random losses."""
+    parts = [case.ambiguity.host_weights(rng.standard_normal(case.n_tasks)) for _ in range(3)]
+    return rng.dirichlet(np.ones(3)) @ np.array(parts)
+
+
+SOLVED = {}
+
+
+def solution(case):
+    if case.name not in SOLVED:
+        SOLVED[case.name] = case.solve(tol=1e-9 if case.domain is None else 1e-6)
+    return SOLVED[case.name]
+
+
+@pytest.mark.parametrize("case", problems.ALL, ids=str)
+@pytest.mark.parametrize("distance", [1.0, 1e-2, 1e-4])
+def test_every_bound_is_valid_anywhere_for_any_weights(case, distance):
+    rng, problem, res = np.random.default_rng(0), problem_of(case), solution(case)
+    for _ in range(5):
+        x = problem.project(res.x + distance * rng.standard_normal(case.n_variables))
+        for weights in (random_weights(rng, case), res.weights):
+            point = problem.at(x)
+            for name, bound in certificate.BOUNDS.items():
+                value = bound(point, weights)
+                assert not np.isnan(value), name
+                assert value <= res.fun * (1 + 1e-12) + 1e-12, name
+
+
+@pytest.mark.parametrize("case", [c for c in problems.ALL if c.domain is None], ids=str)
+def test_the_judge_confirms_the_result_from_x_and_weights_alone(case):
+    res = solution(case)
+    again = certificate.certify(problem_of(case).at(res.x), res.weights)
+    assert again.kind != "none"
+    assert again.lower_bound <= res.fun + 1e-13
+    assert res.fun - again.lower_bound <= 3e-9 * max(abs(res.fun), 1e-3)
+
+
+def test_curvature_is_exact_for_quadratics():
+    """From any x whatever: F_w(x) - nu^2/2 is the minimum of F_w."""
+    case, rng = problems.quadratic("q"), np.random.default_rng(1)
+    P, q, c = case.tasks.quadratics()
+    weights = rng.dirichlet(np.ones(case.n_tasks))
+    H, g, constant = np.tensordot(weights, P, 1), weights @ q, weights @ c
+    exact = constant - g @ np.linalg.solve(H, g) / 2
+    for scale in (0.0, 1.0, 10.0):
+        point = problem_of(case).at(scale * rng.standard_normal(case.n_variables))
+        assert certificate.curvature_bound(point, weights) == pytest.approx(exact, rel=1e-11, abs=1e-11 * scale**2)
+
+
+def test_curvature_where_the_hessian_is_singular():
+    """More variables than rows: the Cholesky factor does not exist, the rows' orthogonal basis still gives the exact bound."""
+    rng = np.random.default_rng(2)
+    A, b = rng.standard_normal((4, 9)), rng.standard_normal(4)
+    twice = mo.LeastSquaresTasks([A, A[:2]], [b, b[:2] + 1.0])  # the tasks disagree: the optimum is positive
+    res = mo.minimize_max(twice, tol=1e-9)
+    assert res.success
+    assert res.fun > 0.1
+    assert res.certificate.kind == "curvature"
+
+
+@given(st.floats(1e-8, 1e3), st.floats(1e-8, 1e3))
+def test_decrement_is_the_minimum_that_it_claims(nu, kappa):
+    """omega = max over delta of nu delta - (exp(-kappa delta) + kappa delta - 1) / kappa^2."""
+    omega = certificate.decrement(nu, kappa)
+    c = nu * kappa
+    if c >= 1:
+        assert omega == np.inf
+        return
+    assert omega >= nu**2 / 2
+    deltas = nu * np.linspace(0.0, 1.0, 400) / (1 - c)
+    t = kappa * deltas
+    tail = np.where(t > 1e-3, (np.exp(-t) + t - 1) / np.maximum(t, 1e-300) ** 2, 0.5 - t / 6 + t**2 / 24)
+    inner = nu * deltas - tail * deltas**2
+    assert np.all(inner <= omega * (1 + 1e-6))
+    assert omega == pytest.approx(inner.max(), rel=1e-2) or c > 0.9
+
+
+def test_dropping_the_third_derivative_would_be_wrong():
+    """The broken twin: nu^2/2 alone, as if logistic losses were quadratic, overshoots the minimum; omega does not."""
+    tasks = mo.LogisticTasks([np.array([[1.0], [1.0], [-1.0]])], [np.array([1, 1, 1])])
+    problem = Problem(tasks, 1, 1, convex=True)
+    best = mo.minimize_max(tasks, tol=1e-12).fun
+    overshoots = 0
+    for x in np.linspace(-0.6, 2.0, 40):
+        point, weights = problem.at(np.array([x])), np.ones(1)
+        bound = certificate.curvature_bound(point, weights)
+        assert bound <= best + 1e-14
+        naive = point.weighted_value(weights) - point.gradient(weights)[0] ** 2 / point.hessian(weights)[0, 0] / 2
+        overshoots += naive > best + 1e-9
+    assert overshoots > 0
+
+
+def test_sharpness_proves_a_radius_and_it_holds():
+    """Chebyshev: no curvature, no domain. Points sampled from the level set must lie within the proven R."""
+    case = problems.chebyshev("c", rows=12, n=2)
+    res, problem, rng = solution(case), problem_of(case), np.random.default_rng(0)
+    assert res.certificate.kind == "sharpness"
+    x = res.x + 1e-3 * rng.standard_normal(2)
+    point = problem.at(x)
+    radius = certificate.level_set_radius(point, res.weights)
+    assert np.isfinite(radius)
+    farthest = 0.0
+    for angle in np.linspace(0, 2 * np.pi, 200):
+        direction = np.array([np.cos(angle), np.sin(angle)])
+        inside, outside = 0.0, 10.0
+        for _ in range(60):
+            middle = (inside + outside) / 2
+            value = problem.at(x + middle * direction).value
+            inside, outside = (middle, outside) if value <= point.value else (inside, middle)
+        farthest = max(farthest, inside)
+    assert 0 < farthest < radius
+
+
+def test_no_certificate_without_convexity():
+    case = problems.BASE[0]
+    problem = problem_of(case)
+    problem.convex = False
+    found = certificate.certify(problem.at(np.zeros(case.n_variables)), np.full(case.n_tasks, 1 / case.n_tasks))
+    assert np.isnan(found.lower_bound)
+    assert found.kind == "none"
+
+
+def test_no_certificate_where_nothing_is_known():
+    """A convex black box that is flat in one direction: no curvature, no domain, not enough active tasks."""
+    res = mo.minimize_max(
+        lambda x: np.array([np.hypot(x[0], 1.0)]), np.array([1.0, 0.0]), jac=lambda x: np.array([[x[0] / np.hypot(x[0], 1.0), 0.0]]), convex=True, tol=1e-7
+    )
+    assert np.isnan(res.lower_bound)
+    assert res.success
+    assert "domain" in str(res.certificate)

@@ -1,0 +1,70 @@
+"""Whatever the README, the docs and the docstrings show is run: Python blocks, doctests; public objects have whole docstrings."""
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import minimax_kernels
+import minimax_opt
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+MODULES = sorted(
+    module.name
+    for package in (minimax_opt, minimax_kernels)
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_python_blocks_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    scope: dict[str, object] = {}
+    for block in re.findall(r"^```python\n(.*?)^```", page.read_text(), flags=re.M | re.S):
+        exec(compile(block, str(page), "exec"), scope)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_between_pages_hold(page):
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_doctests(name):
+    failed, _ = doctest.testmod(importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert failed == 0
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_says_what_it_is(name):
+    assert importlib.import_module(name).__doc__
+
+
+@pytest.mark.parametrize("name", [n for n in minimax_opt.__all__ if n != "domains"])
+def test_public_objects_have_whole_docstrings(name):
+    thing = getattr(minimax_opt, name)
+    doc = inspect.getdoc(thing) or ""
+    assert len(doc) > 40, name
+    signature = inspect.signature(thing)
+    for parameter in signature.parameters:
+        if parameter not in ("args", "kwargs") and not (inspect.isclass(thing) and inspect.isabstract(thing)):
+            assert re.search(rf"\b{parameter}\b", doc), f"{name}: `{parameter}` is not documented"
+
+
+def test_kernels_is_no_package():
+    """`kernels/` must stay a plain folder: a top-level module of that name would collide with another project's."""
+    assert not (ROOT / "kernels" / "__init__.py").exists()
+
+
+def test_the_two_commands_stand_in_the_readme():
+    section = re.search(r"^## Quick start\n(.*?)^## ", (ROOT / "README.md").read_text(), flags=re.M | re.S)
+    assert section
+    blocks = re.findall(r"^```bash\n(.*?)^```", section.group(1), flags=re.M | re.S)
+    assert len(blocks) == 1
+    assert len(blocks[0].strip().splitlines()) == 2

@@ -1,0 +1,39 @@
+"""r(x): value, gradient and Hessian belong together; proven strong convexity; errors."""
+
+import numpy as np
+import pytest
+import torch
+
+import minimax_opt as mo
+from minimax_opt.arrays import HOST, space_of
+
+Q = np.array([[2.0, 1.0, 0.0], [1.0, 2.0, 0.0], [0.0, 0.0, 0.5]])
+
+
+@pytest.mark.parametrize("regularizer", [mo.Ridge(0.3), mo.Ridge([0.1, 0.0, 2.0]), mo.QuadraticRegularizer(Q, [1.0, -1.0, 0.5])])
+def test_derivatives_and_strong_convexity(regularizer):
+    rng, bound = np.random.default_rng(0), regularizer.bind(3, HOST)
+    hessian = bound.hessian(3)
+    for _ in range(10):
+        x, h = rng.standard_normal((2, 3))
+        exact = bound.value(x) + bound.gradient(x) @ h + h @ hessian @ h / 2
+        assert bound.value(x + h) == pytest.approx(exact, rel=1e-12)
+    assert 0 <= bound.strong_convexity <= np.linalg.eigvalsh(hessian)[0] + 1e-15
+    tensor = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
+    assert regularizer.bind(3, space_of(tensor)).value(tensor) == pytest.approx(bound.value(tensor.numpy()))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: mo.Ridge(-0.1), "`strength` must be a finite number >= 0.*non-convex"),
+        (lambda: mo.Ridge([1.0, np.inf]), "`strength` must be"),
+        (lambda: mo.QuadraticRegularizer(np.ones((2, 3))), "`Q` must be a finite square matrix"),
+        (lambda: mo.QuadraticRegularizer([[1.0, 2.0], [0.0, 1.0]]), "`Q` must be symmetric"),
+        (lambda: mo.QuadraticRegularizer(-np.eye(2)), "`Q` must be positive semidefinite"),
+        (lambda: mo.QuadraticRegularizer(np.eye(2), [1.0]), "`c` must be finite with shape"),
+    ],
+)
+def test_errors(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
