@@ -1,0 +1,81 @@
+"""Ambiguity sets by name: ``simplex``, ``cvar:0.1``, ``kl:0.5``, ``chi-square:0.5``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import minimax_opt as mo
+from minimax_opt.arrays import Host
+
+FORMS = "simplex, cvar:TAIL_FRACTION, kl:RADIUS or chi-square:RADIUS"
+
+
+@dataclass(frozen=True)
+class Adversary:
+    """An ambiguity set that does not know its tasks yet.
+
+    Attributes
+    ----------
+    kind : {"simplex", "cvar", "kl", "chi-square"}
+    size : float
+        Tail fraction or radius; nan for the simplex.
+    """
+
+    kind: str
+    size: float
+
+    def ambiguity(self, centre: Host) -> Any:
+        """The ambiguity set over ``len(centre)`` tasks; the balls lie round `centre`, the others treat all tasks alike."""
+        if self.kind == "simplex":
+            return mo.Simplex()
+        if self.kind == "cvar":
+            return mo.CVaR(self.size)
+        return (mo.KLBall if self.kind == "kl" else mo.ChiSquareBall)(self.size, prior=centre.tolist())
+
+    def sentence(self, singular: str, plural: str) -> str:
+        """What the adversary may choose, in words."""
+        if self.kind == "simplex":
+            return f"any mixture of the {plural}"
+        if self.kind == "cvar":
+            cap = f"{1 / self.size:.4g} times an even share (CVaR, tail fraction {self.size:g})"
+            return f"any mixture in which no {singular} has more than {cap}"
+        ball = "a KL divergence of {:g} nats" if self.kind == "kl" else "a chi-square divergence of {:g}"
+        return f"any mixture of the {plural} within {ball.format(self.size)} of the data's own mixture"
+
+    def worst(self, singular: str, plural: str) -> str:
+        """What the worst-case value is called."""
+        if self.kind == "simplex":
+            return f"worst {singular}"
+        return f"worst {100 * self.size:g} % of {plural}" if self.kind == "cvar" else f"worst mix of {plural}"
+
+
+def parse_adversary(text: str) -> Adversary:
+    """The adversary of this name.
+
+    Parameters
+    ----------
+    text : str
+        ``"simplex"``, ``"cvar:0.1"`` (tail fraction), ``"kl:0.5"`` or ``"chi-square:0.5"`` (radius).
+
+    Raises
+    ------
+    ValueError
+        For anything else.
+
+    Examples
+    --------
+    >>> parse_adversary("cvar:0.1").worst("state", "states")
+    'worst 10 % of states'
+    """
+    kind, colon, number = text.partition(":")
+    if kind not in ("simplex", "cvar", "kl", "chi-square") or bool(colon) == (kind == "simplex"):
+        raise ValueError(f"An ambiguity set is {FORMS}, got {text!r}.")
+    try:
+        adversary = Adversary(kind, float(number or "nan"))
+    except ValueError:
+        raise ValueError(f"{number!r} in {text!r} is not a number. An ambiguity set is {FORMS}.") from None
+    adversary.ambiguity(np.ones(1))  # let the set itself judge its size, before any data is read
+    return adversary

@@ -1,0 +1,79 @@
+"""cvxpy's dual formulations against the definition max_{w in W} <w, f(x)>, on a problem in one variable."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+
+from minimax_opt.demo.adversaries import parse_adversary
+from minimax_opt.demo.cases import Case, Loss
+from minimax_opt.demo.reference import compare, solve_reference
+
+cp = pytest.importorskip("cvxpy")
+
+
+def task_losses(kind, data, x):
+    pairs = list(zip(data.matrices, data.targets, strict=True))
+    if kind == "chebyshev":
+        errors = np.concatenate([a[:, 0] * x - b for a, b in pairs])
+        return np.concatenate([errors, -errors])
+    if kind == "logistic":
+        return np.array([np.mean(np.logaddexp(0.0, a[:, 0] * x) - b * a[:, 0] * x) for a, b in pairs])
+    return np.array([np.mean((a[:, 0] * x - b) ** 2) for a, b in pairs])
+
+
+def support(adversary, losses, centre):
+    """max over w by definition."""
+    w = cp.Variable(len(losses), nonneg=True)
+    constraints = [cp.sum(w) == 1]
+    if adversary.kind == "cvar":
+        constraints.append(w <= 1 / (adversary.size * len(losses)))
+    if adversary.kind == "kl":
+        constraints.append(cp.sum(cp.rel_entr(w, centre)) <= adversary.size)
+    if adversary.kind == "chi-square":
+        constraints.append(cp.sum_squares(cp.multiply(w - centre, 1 / np.sqrt(centre))) / 2 <= adversary.size)
+    return cp.Problem(cp.Maximize(w @ losses), constraints).solve(solver=cp.CLARABEL)
+
+
+@pytest.mark.parametrize(
+    ("kind", "set_name"),
+    [
+        *(("least-squares", name) for name in ("simplex", "cvar:0.5", "kl:0.1", "chi-square:0.1")),
+        ("logistic", "simplex"),
+        ("logistic", "kl:0.3"),
+        ("chebyshev", "simplex"),
+        ("chebyshev", "cvar:0.3"),
+    ],
+)
+def test_the_dual_formulation_equals_the_definition(kind, set_name, three_tasks):
+    data, adversary, ridge = three_tasks, parse_adversary(set_name), 0.3
+    if kind == "chebyshev":  # every row its own task
+        rows = [(a[i : i + 1], b[i : i + 1]) for a, b in zip(data.matrices, data.targets, strict=True) for i in range(len(b))]
+        data = dataclasses.replace(
+            data, names=tuple(map(str, range(len(rows)))), matrices=tuple(a for a, _ in rows), targets=tuple(b for _, b in rows)
+        )
+    case = Case("toy", "toy", lambda: data, Loss(kind, "", "", ""), adversary, ridge=ridge)
+    centre = np.tile(data.shares, 2) / 2 if kind == "chebyshev" else data.shares
+    truth = minimize_scalar(
+        lambda x: support(adversary, task_losses(kind, data, x), centre) + ridge / 2 * x**2, bracket=(-1.0, 1.0), tol=1e-6
+    )
+    reference = solve_reference(case, data)
+    assert reference["status"] in ("optimal", "optimal_inaccurate")
+    assert reference["value"] == pytest.approx(truth.fun, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("fun", "lower_bound", "agrees"),
+    [(1.0, 1.0 - 1e-10, True), (1.0 - 1e-3, 1.0 - 1e-3, True), (1.0 + 1e-6, 1.0 - 1e-10, False), (1.0 + 1e-6, 1.0 + 1e-6, False)],
+)
+def test_agreement_is_one_sided(fun, lower_bound, agrees):
+    verdict = compare({"fun": fun, "lower_bound": lower_bound}, {"value": 1.0})
+    assert verdict["agrees"] is agrees
+    assert verdict["difference"] == pytest.approx(fun - 1.0)
+
+
+def test_a_failed_reference_says_nothing():
+    assert compare({"fun": 1.0, "lower_bound": 1.0}, {"value": float("nan")})["agrees"] is None
