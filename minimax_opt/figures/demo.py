@@ -1,0 +1,157 @@
+"""The demo's figure: each task's loss under the average model and under the worst-case model, and who the adversary picks."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minimax_opt.figures.style import ADVERSARY, AVERAGE, FAINT, INK, STYLE, WORST_CASE
+
+NAMED = 10  # with more tasks than this, only those with weight are named
+SHOWN = 3
+COLUMNS = 3
+DASHES = (0, (4, 2))
+
+
+def draw_demo(report: dict[str, Any]) -> Any:
+    """Draw a report of ``minimax-opt demo``.
+
+    Parameters
+    ----------
+    report : dict
+        See :mod:`minimax_opt.demo.report`. Problems without both models (after an interrupt) are left out.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One panel a problem: the losses above, the adversary's weights below.
+
+    Raises
+    ------
+    ValueError
+        If no problem has both models.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    problems = [problem for problem in report["problems"] if "worst_case" in problem]
+    if not problems:
+        raise ValueError(
+            "The report holds no solved problem, so there is nothing to draw. Run `minimax-opt demo` to the end of a problem."
+        )
+    columns = min(COLUMNS, len(problems))
+    rows = math.ceil(len(problems) / columns)
+    with mpl.rc_context(STYLE):
+        layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.05, hspace=0.02, wspace=0.04)
+        figure = Figure(figsize=(4.5 * columns, 4.3 * rows + 0.5), layout=layout)
+        grid = figure.add_gridspec(2 * rows, columns, height_ratios=(3.4, 1.0) * rows)
+        for index, problem in enumerate(problems):
+            row, column = divmod(index, columns)
+            losses = figure.add_subplot(grid[2 * row, column])
+            _draw_problem(losses, figure.add_subplot(grid[2 * row + 1, column], sharex=losses), problem)
+        figure.align_ylabels()
+        figure.legend(handles=_legend(), loc="outside upper center", ncols=min(columns, 3), fontsize=9.5, handlelength=2.8)
+    return figure
+
+
+def _draw_problem(losses: Any, weights: Any, problem: dict[str, Any]) -> None:
+    average, worst = (np.array(problem[model]["losses"]) for model in ("average", "worst_case"))
+    share = np.array(problem["worst_case"]["weights"])
+    order = np.argsort(-average, kind="stable")
+    _draw_losses(losses, problem, average[order], worst[order])
+    _draw_weights(weights, problem, share[order], [problem["tasks"][k] for k in order])
+
+
+def _draw_losses(axes: Any, problem: dict[str, Any], average: Any, worst: Any) -> None:
+    at, size = np.arange(len(average)), 5.6 if len(average) <= NAMED else 3.6
+    axes.axhline(problem["average"]["worst"], color=AVERAGE, linewidth=1.3, linestyle=DASHES, zorder=0)
+    axes.axhline(problem["worst_case"]["worst"], color=WORST_CASE, linewidth=1.3, zorder=0)
+    axes.vlines(at, np.minimum(average, worst), np.maximum(average, worst), color=FAINT, linewidth=1.1, zorder=1)
+    axes.plot(at, average, "o", markersize=size, markerfacecolor="white", markeredgecolor=AVERAGE, markeredgewidth=1.4, zorder=3)
+    axes.plot(at, worst, "o", markersize=size, color=WORST_CASE, markeredgewidth=0, zorder=4)
+    # loss + r >= lower_bound at every x, hence loss >= lower_bound - r(x*) at every x with no larger penalty than x* has
+    bound = problem["worst_case"]["lower_bound"] - problem["worst_case"]["penalty"]
+    if math.isfinite(bound):
+        axes.plot(
+            1.0,
+            bound,
+            "<",
+            transform=axes.get_yaxis_transform(),
+            color=INK,
+            markersize=6.5,
+            markeredgewidth=0,
+            clip_on=False,
+            zorder=6,
+        )
+    axes.set_title(problem["title"], pad=35.0)
+    headline = axes.annotate(
+        _headline(problem), (0.0, 1.0), (0.0, 7.0), "axes fraction", "offset points", va="bottom", linespacing=1.35
+    )
+    headline.set_in_layout(False)  # the title's pad makes its room; its width must not push the panels apart
+    axes.set_ylabel(f"{problem['loss']['label']}\n[{problem['loss']['unit']}]")
+    axes.margins(x=0.06 if len(average) <= NAMED else 0.03, y=0.08)
+    axes.tick_params(axis="x", length=0, labelbottom=False)
+
+
+def _headline(problem: dict[str, Any]) -> str:
+    average, worst, summary = problem["average"], problem["worst_case"], problem["summary"]
+    changes = (
+        f"{average['worst']:#.4g} → {worst['worst']:#.4g} ({-100 * summary['gain']:+.1f} %), mean {100 * summary['price']:+.1f} %"
+    )
+    gap = (
+        f"certified gap {_power(worst['relative_gap'])} of the value" if math.isfinite(worst["relative_gap"]) else "not certified"
+    )
+    return f"{problem['worst']} {changes}\n{gap}".replace(" (-", " (−").replace("mean -", "mean −")
+
+
+def _power(value: float) -> str:
+    """A small number for the eye: 2 x 10^-10 in mathtext."""
+    mantissa, exponent = f"{value:.0e}".split("e")
+    return rf"${mantissa}\cdot 10^{{{int(exponent)}}}$" if value else "0"
+
+
+def _draw_weights(axes: Any, problem: dict[str, Any], share: Any, names: list[str]) -> None:
+    n_tasks, (singular, plural) = len(share), problem["noun"]
+    axes.bar(np.arange(n_tasks), share, width=0.7, color=ADVERSARY, linewidth=0)
+    axes.set_ylim(0.0, 1.12 * share.max())
+    axes.set_ylabel("adversary's\nweight [1]")
+    if n_tasks <= NAMED:
+        axes.set_xticks(np.arange(n_tasks), names, rotation=30, ha="right", rotation_mode="anchor")
+        axes.set_xlabel(f"{singular}, largest loss under the average model first")
+        return
+    axes.tick_params(axis="x", bottom=False, labelbottom=False)
+    axes.set_xlabel(f"{n_tasks} {plural}, largest loss under the average model first")
+    heavy = [k for k in np.argsort(-share, kind="stable") if share[k] > 1e-3]
+    lines = [f"{names[k]}  {share[k]:.3f}" for k in heavy[:SHOWN]] + [f"and {len(heavy) - SHOWN} more"] * (len(heavy) > SHOWN)
+    axes.text(1.0, 1.0, "\n".join(lines), transform=axes.transAxes, ha="right", va="top", fontsize=8.0, linespacing=1.2)
+
+
+def _legend() -> list[Any]:
+    from matplotlib.lines import Line2D
+
+    circle: dict[str, Any] = {"marker": "o", "markersize": 5.5, "linewidth": 1.2}
+    return [
+        Line2D(
+            [],
+            [],
+            color=AVERAGE,
+            linestyle=DASHES,
+            markerfacecolor="white",
+            markeredgewidth=1.3,
+            **circle,
+            label="average model: tasks, worst case",
+        ),
+        Line2D([], [], color=WORST_CASE, **circle, label="worst-case model: tasks, worst case"),
+        Line2D(
+            [],
+            [],
+            color=INK,
+            marker="<",
+            linestyle="none",
+            markersize=6,
+            label="certified lower bound: proof that no such model does better",
+        ),
+    ]
