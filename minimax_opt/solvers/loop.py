@@ -61,7 +61,8 @@ class Run:
             self.certify(point, state.weights)
         if self.problem.declared and self.certificate.lower_bound > self.best.value + self._rounding(self.best):
             return Status.NOT_CONVEX
-        return self._finished() or state.status
+        finished = self._finished()
+        return state.status if finished is None else finished  # CONVERGED is 0, hence falsy
 
     def certify(self, point: Point, weights: Array) -> None:
         """Certify one pair, and keep what is better than before."""
@@ -172,7 +173,7 @@ def _closing(memory: Run, state: State, status: Status) -> MinimaxResult:
         if state.point.finite:
             memory.certify(state.point, state.weights)
         memory.certify(memory.best, memory.weights)
-        if memory._finished() and status is not Status.STOPPED:
+        if memory._finished() is not None and status is not Status.STOPPED:
             status = Status.CONVERGED
     if status in (Status.NOT_CONVEX, Status.UNBOUNDED):
         reason = "convexity was declared, but a visited point disproves it" if status == Status.NOT_CONVEX else "the losses are unbounded"
