@@ -154,10 +154,10 @@ def _tasks_and_start(fun: Any, x0: Array | None, jac: Any) -> tuple[Tasks, Space
         tasks = TorchTasks(fun) if isinstance(x0, torch.Tensor) else NumPyTasks(fun, jac)
         if isinstance(x0, torch.Tensor) and jac is not None:
             raise ValueError("`jac` must be None for a torch function, which autograd differentiates.")
-    if x0 is None and tasks.n_variables is not None:
-        x0 = (tasks.space or HOST).zeros(tasks.n_variables)
-    x0 = validation.start(x0, tasks.n_variables)
+    x0 = validation.start(tasks.x0() if x0 is None else x0, tasks.n_variables)
     home = space_of(x0)
+    if tasks.space is None:
+        tasks = tasks.in_space(home)
     return tasks, home, (tasks.space or home).asarray(x0)
 
 

@@ -7,8 +7,9 @@ have already computed (the residuals, say).
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 
@@ -94,6 +95,16 @@ class Tasks(ABC):
     def __call__(self, x: Array) -> Array:
         """f(x), shape (K,)."""
         return self.at(x).losses
+
+    def x0(self) -> Array | None:
+        """Where to start if the caller does not say: zeros; None where n is not known."""
+        return None if self.n_variables is None else (self.space or HOST).zeros(self.n_variables)
+
+    def in_space(self, space: Space) -> Self:
+        """These tasks for x in `space`: for tasks whose :attr:`space` is None."""
+        bound = copy.copy(self)
+        bound.space = space
+        return bound
 
     def sample(self, generator: np.random.Generator, batch_size: int) -> Tasks:
         """The tasks on a random mini-batch of `batch_size` samples each, drawn with replacement: itself a family of tasks.

@@ -1,0 +1,25 @@
+"""What is minimised: families of K losses of one vector x, one file a family; the contract is in :mod:`minimax_opt.tasks.base`."""
+
+from minimax_opt.tasks.affine import AffineTasks, ChebyshevTasks
+from minimax_opt.tasks.base import Evaluation, Tasks
+from minimax_opt.tasks.check import check_jacobian
+from minimax_opt.tasks.least_squares import LeastSquaresTasks
+from minimax_opt.tasks.logistic import LogisticTasks
+from minimax_opt.tasks.module import ModuleTasks
+from minimax_opt.tasks.numpy_function import NumPyTasks
+from minimax_opt.tasks.quadratic import QuadraticTasks
+from minimax_opt.tasks.torch_function import TorchTasks
+
+__all__ = [
+    "AffineTasks",
+    "ChebyshevTasks",
+    "Evaluation",
+    "LeastSquaresTasks",
+    "LogisticTasks",
+    "ModuleTasks",
+    "NumPyTasks",
+    "QuadraticTasks",
+    "Tasks",
+    "TorchTasks",
+    "check_jacobian",
+]

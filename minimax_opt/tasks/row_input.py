@@ -1,0 +1,156 @@
+"""From what the caller has (a list of matrices, or one matrix with group labels) to checked :class:`RowData`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from minimax_opt.arrays import Array, all_finite
+from minimax_opt.tasks.row_data import HostRows, RowData, TorchRows
+
+
+def rows_from_lists(list_of_A: Any, list_of_b: Any, sample_weights: Any, names: Sequence[Any] | None = None) -> RowData:
+    """Stack one matrix and one vector a task. A contiguous (K, m, n) array counts as a list and is not copied."""
+    if isinstance(list_of_A, (np.ndarray, torch.Tensor)) and list_of_A.ndim == 2:
+        raise ValueError(
+            f"`list_of_A` must hold one matrix a task, got a single matrix of shape {tuple(list_of_A.shape)}; "
+            "use `from_groups(A, b, groups)` for one stacked matrix, or `[A], [b]` for one task."
+        )
+    if len(list_of_A) == 0:
+        raise ValueError("`list_of_A` must hold at least one task, got an empty list.")
+    for name, other in (("list_of_b", list_of_b), ("sample_weights", sample_weights)):
+        if other is not None and len(other) != len(list_of_A):
+            raise ValueError(f"`{name}` must have one vector a task: expected {len(list_of_A)}, got {len(other)}.")
+    names = range(len(list_of_A)) if names is None else names
+    refuse_mixture("list_of_A, list_of_b and sample_weights", list_of_A, list_of_b, sample_weights)
+    matrices = [matrix(a, f"`list_of_A`, task {name!r}") for a, name in zip(list_of_A, names, strict=True)]
+    targets = [vector(b, len(a), f"`list_of_b`, task {name!r}") for a, b, name in zip(matrices, list_of_b, names, strict=True)]
+    for a, name in zip(matrices, names, strict=True):
+        if a.shape[1] != matrices[0].shape[1]:
+            raise ValueError(
+                f"all matrices of `list_of_A` must have the same number of columns: task {names[0]!r} has {matrices[0].shape[1]}, "
+                f"task {name!r} has {a.shape[1]}."
+            )
+    scale = None
+    if sample_weights is not None:
+        scale = stack([coefficients(s, len(a), name) for s, a, name in zip(sample_weights, matrices, names, strict=True)])
+    A = _stacked(list_of_A) if _stackable(list_of_A) else stack(matrices)
+    return _row_data(A, stack(targets), [len(a) for a in matrices], scale)
+
+
+def rows_from_groups(A: Any, b: Any, groups: Any, sample_weights: Any) -> tuple[RowData, list[Any]]:
+    """The rows sorted by their label, and the labels in that order. Rows that are sorted already are not copied."""
+    refuse_mixture("A, b and sample_weights", [A], [b], None if sample_weights is None else [sample_weights])
+    A = matrix(A, "`A`")
+    b = vector(b, len(A), "`b`")
+    labels = np.asarray(groups.cpu() if isinstance(groups, torch.Tensor) else groups)
+    if labels.shape != (len(A),):
+        raise ValueError(f"`groups` must give one label a row, shape ({len(A)},), got shape {labels.shape}.")
+    if labels.dtype.kind not in "iubUSO":
+        raise TypeError(f"`groups` must be integers or strings, got dtype {labels.dtype}; bin a continuous variable first.")
+    names, ids, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    if sample_weights is not None:
+        sample_weights = vector(sample_weights, len(A), "`sample_weights`")
+    if np.any(np.diff(ids) < 0):
+        order: Any = np.argsort(ids, kind="stable")
+        order = torch.as_tensor(order, device=A.device) if isinstance(A, torch.Tensor) else order
+        A, b = A[order], b[order]
+        sample_weights = None if sample_weights is None else sample_weights[order]
+    scale = None
+    if sample_weights is not None:
+        cuts = np.cumsum(sizes)[:-1].tolist()
+        parts = sample_weights.tensor_split(cuts) if isinstance(sample_weights, torch.Tensor) else np.split(sample_weights, cuts)
+        scale = stack([coefficients(s, len(s), name) for s, name in zip(parts, names.tolist(), strict=True)])
+    return _row_data(A, b, sizes, scale), names.tolist()
+
+
+def matrix(a: Any, what: str) -> Array:
+    """`a` as a finite, contiguous, floating 2-D array with at least one row and one column."""
+    a = as_finite(a, what)
+    if a.ndim != 2:
+        hint = "; a single row is `a[None, :]`, a single column `a[:, None]`" if a.ndim == 1 else ""
+        raise ValueError(f"{what} must be a matrix (2-D), got shape {tuple(a.shape)}{hint}.")
+    if 0 in a.shape:
+        raise ValueError(f"{what} must have at least one row and one column, got shape {tuple(a.shape)}; drop empty tasks.")
+    return a
+
+
+def vector(b: Any, length: int, what: str) -> Array:
+    """`b` as a finite, contiguous, floating vector of the given length."""
+    b = as_finite(b, what)
+    if tuple(b.shape) != (length,):
+        raise ValueError(f"{what} must have shape ({length},), one entry a row, got shape {tuple(b.shape)}.")
+    return b
+
+
+def coefficients(sample_weights: Any, length: int, name: Any) -> Array:
+    """`sample_weights` of one task, divided by their sum."""
+    what = f"`sample_weights`, task {name!r}"
+    s = vector(sample_weights, length, what)
+    if bool((s < 0).any()) or float(s.sum()) <= 0:
+        raise ValueError(
+            f"{what} must be nonnegative with a positive sum, got a smallest entry of {float(s.min()):g} and sum {float(s.sum()):g}."
+        )
+    return s / s.sum()
+
+
+def stack(parts: Sequence[Array]) -> Array:
+    """One array from the tasks', end to end; not a copy where there is only one."""
+    if len(parts) == 1:
+        return parts[0]
+    return torch.cat(list(parts)) if isinstance(parts[0], torch.Tensor) else np.concatenate(parts)
+
+
+def refuse_mixture(what: str, *lists: Any) -> None:
+    """Raise where NumPy and torch data, or torch data of two devices or dtypes, meet."""
+    parts = [part for group in lists if group is not None for part in group]
+    tensors = [part for part in parts if isinstance(part, torch.Tensor)]
+    if tensors and len(tensors) < len(parts):
+        raise TypeError(f"{what} must be all NumPy or all torch, got both; convert one of them, e.g. `torch.as_tensor(a)`.")
+    if len({part.device for part in tensors}) > 1:
+        raise ValueError(f"{what} must be on one device, got {sorted({str(part.device) for part in tensors})}.")
+    dtypes = {part.dtype for part in tensors if part.dtype.is_floating_point}
+    if len(dtypes) > 1:
+        raise TypeError(f"{what} must have one floating dtype, got {sorted(map(str, dtypes))}; use `.double()` on all of them.")
+
+
+def as_finite(a: Any, what: str) -> Array:
+    """`a` as a contiguous floating array without nan and infinities."""
+    a = _floating(a, what)
+    with np.errstate(all="ignore"):
+        total = a.sum()  # needs no temporary; it may overflow for finite data, so the second look decides
+    if not all_finite(total) and not all_finite(a):
+        raise ValueError(f"{what} must be finite, got nan or infinite entries; drop or impute those rows.")
+    return a
+
+
+def _floating(a: Any, what: str) -> Array:
+    """NumPy: float64, C order. torch: detached and contiguous, float32 or float64 kept, integers to float64."""
+    if isinstance(a, torch.Tensor):
+        a = a.detach().contiguous()
+        if a.dtype in (torch.float32, torch.float64):
+            return a
+        if a.dtype.is_floating_point or a.dtype.is_complex:
+            raise TypeError(f"{what} must be float32 or float64, got {a.dtype}; use `.float()`.")
+        return a.double()
+    a = np.asarray(a)
+    if a.dtype.kind not in "fiub":
+        raise TypeError(f"{what} must hold real numbers, got dtype {a.dtype}.")
+    return np.ascontiguousarray(a, dtype=np.float64) if a.ndim else np.asarray(a, dtype=np.float64)
+
+
+def _stackable(a: Any) -> bool:
+    return isinstance(a, (np.ndarray, torch.Tensor)) and a.ndim == 3
+
+
+def _stacked(a: Array) -> Array:
+    return _floating(a, "`list_of_A`").reshape(-1, a.shape[2])
+
+
+def _row_data(A: Array, b: Array, sizes: Any, scale: Array | None) -> RowData:
+    if isinstance(A, torch.Tensor):
+        return TorchRows(A, b.to(A.dtype), np.asarray(sizes), None if scale is None else scale.to(A.dtype))
+    return HostRows(A, b, np.asarray(sizes), scale)
