@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,6 +45,7 @@ def minimize_max(
     progress: bool = False,
     options: Mapping[str, Any] | None = None,
     time_limit: float | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> MinimaxResult:
     r"""Minimise the worst case of K losses: min_x max_{w in W} <w, f(x)> + r(x).
 
@@ -87,6 +90,9 @@ def minimize_max(
         The method's own options: the fields of its class in :mod:`minimax_opt.solvers`.
     time_limit : float, optional
         Seconds of wall-clock time.
+    checkpoint : path, optional
+        File that the solve is saved to, every half minute and when it ends. If it exists, the solve continues from it exactly as if it had
+        not been interrupted; pass the same problem, method and options. A pickle: use only files that you wrote.
 
     Returns
     -------
@@ -135,6 +141,7 @@ def minimize_max(
         callback=callback,
         progress=progress,
         seed=seed,
+        checkpoint=None if checkpoint is None else Path(checkpoint),
     )
     result.x, result.losses, result.weights = (home.asarray(a) for a in (result.x, result.losses, result.weights))
     return result

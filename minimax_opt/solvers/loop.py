@@ -7,10 +7,14 @@ what counts; both are valid at any time, so an interrupted solve returns them.
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,9 +23,11 @@ from minimax_opt.arrays import Array, all_finite, copy, norm
 from minimax_opt.certificate import NO_BOUND, NOT_CONVEX, Certificate, certify
 from minimax_opt.problem import Point, Problem
 from minimax_opt.result import MinimaxResult, Status, TraceRow
+from minimax_opt.solvers import checkpoint as checkpoint_file
 from minimax_opt.solvers.base import Solver, State, Target
 
 Callback = Callable[[MinimaxResult], None]
+SAVE_EVERY = 30.0  # seconds between checkpoints
 CERTIFY_EVERY = 25  # iterations between certificates when an algorithm does not ask for one
 
 
@@ -57,7 +63,8 @@ class Run:
                 self.weights = state.weights
         if self.problem.declared and self._contradicted(point):
             return Status.NOT_CONVEX
-        if state.certify or state.status is not None or self.nit % CERTIFY_EVERY == 0:
+        due = not self.solver.certifies_itself and self.nit % CERTIFY_EVERY == 0
+        if state.certify or state.status is not None or due:
             self.certify(point, state.weights)
         if self.problem.declared and self.certificate.lower_bound > self.best.value + self._rounding(self.best):
             return Status.NOT_CONVEX
@@ -145,26 +152,83 @@ def run(
     callback: Callable[..., Any] | None = None,
     progress: bool = False,
     seed: int = 0,
+    checkpoint: Path | None = None,
 ) -> MinimaxResult:
     """Run `solver` on `problem` from `point0`; see :func:`minimax_opt.minimize_max` for the arguments and the result."""
-    state = solver.init(problem, point0, weights0, target, np.random.default_rng(seed))
-    memory = Run(solver, problem, target, state.point, state.weights, NO_BOUND if problem.convex else NOT_CONVEX)
+    keeper = Keeper(checkpoint, problem, (solver.name, repr(solver), problem.n_tasks, problem.n_variables, seed))
+    memory, state = keeper.resume() or _begin(solver, problem, point0, weights0, target, seed)
     try:
-        status = memory.observe(state)
+        status = memory.observe(state) if memory.nit == 0 else memory._finished()
         while status is None:
-            memory.trace.append(memory.row(state.point.value))
             status = _limits(memory, max_iter, time_limit)
             if status is None:
-                memory.nit += 1
-                state = solver.step(problem, state)
-                status = memory.observe(state)
+                with keeper.whole_step():
+                    state = solver.step(problem, state)
+                    memory.nit += 1
+                    status = memory.observe(state)
+                    memory.trace.append(memory.row(state.point.value))
+                keeper.save(memory, state)
                 _report(memory, callback, progress)
     except KeyboardInterrupt:
         status = Status.INTERRUPTED
     except StopIteration:
         status = Status.STOPPED
-    memory.trace.append(memory.row(state.point.value))
+    keeper.save(memory, state, now=True)
     return _closing(memory, state, status)
+
+
+def _begin(solver: Solver, problem: Problem, point0: Point, weights0: Array | None, target: Target, seed: int) -> tuple[Run, State]:
+    state = solver.init(problem, point0, weights0, target, np.random.default_rng(seed))
+    memory = Run(solver, problem, target, state.point, state.weights, NO_BOUND if problem.convex else NOT_CONVEX)
+    memory.trace.append(memory.row(state.point.value))
+    return memory, state
+
+
+@dataclass
+class Keeper:
+    """Saves the solve to a file now and then, and finds it there again; does nothing without a path."""
+
+    path: Path | None
+    problem: Problem
+    identity: tuple[Any, ...]
+    saved: float = field(default_factory=time.perf_counter)
+
+    def resume(self) -> tuple[Run, State] | None:
+        """The saved loop memory and state, if there is a file."""
+        if self.path is None or not self.path.exists():
+            return None
+        memory, state, counts, elapsed = checkpoint_file.load(self.path, self.problem, self.identity)
+        vars(self.problem.counts).update(vars(counts))
+        memory.started = time.perf_counter() - elapsed
+        return memory, state
+
+    @contextmanager
+    def whole_step(self) -> Iterator[None]:
+        """With a file to save to, Ctrl-C waits for the end of the step, so that what is saved is whole; a second one does not wait."""
+        if self.path is None or threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        pressed = []
+
+        def note(number: int, frame: Any) -> None:
+            if pressed:
+                raise KeyboardInterrupt
+            pressed.append(number)
+
+        previous = signal.signal(signal.SIGINT, note)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, previous)
+        if pressed:
+            raise KeyboardInterrupt
+
+    def save(self, memory: Run, state: State, now: bool = False) -> None:
+        """Write the file if it is time."""
+        if self.path is not None and (now or time.perf_counter() - self.saved > SAVE_EVERY):
+            content = (memory, state, self.problem.counts, time.perf_counter() - memory.started)
+            checkpoint_file.save(self.path, self.problem, self.identity, content)
+            self.saved = time.perf_counter()
 
 
 def _closing(memory: Run, state: State, status: Status) -> MinimaxResult:
