@@ -1,4 +1,4 @@
-"""What is minimised: families of K losses of one vector x, one file a family; the contract is in :mod:`minimax_opt.tasks.base`."""
+"""What is minimised: families of K losses of one vector x, one file a family. The contract: :mod:`minimax_opt.tasks.base`."""
 
 from minimax_opt.tasks.affine import AffineTasks, ChebyshevTasks
 from minimax_opt.tasks.base import Evaluation, Tasks

@@ -22,7 +22,7 @@ class ModuleTasks(TorchTasks):
         Evaluated functionally: neither its parameters nor its buffers (batch-norm statistics, say) ever change, except by
         :meth:`load`.
     losses : callable
-        ``losses(model) -> (K,)`` tensor or a list of K scalar tensors, where ``model(*inputs)`` is the module at the parameters x.
+        ``losses(model)`` returns a (K,) tensor or K scalar tensors, where ``model(*inputs)`` is the module at the parameters x.
         With `batches` it is called as ``losses(model, batch)``, and as ``losses(model, None)`` for the full data.
     batches : callable, optional
         ``batches(generator, batch_size) -> batch``; see :class:`TorchTasks`.
@@ -92,8 +92,10 @@ class ModuleTasks(TorchTasks):
 
     def losses(self, x: torch.Tensor) -> Any:
         """The losses of the module at the parameters `x`."""
-        pieces = x.split([p.numel() for p in self._trainable.values()])
-        state = {name: piece.view_as(p) for (name, p), piece in zip(self._trainable.items(), pieces, strict=True)}
+        state, start = {}, 0
+        for name, parameter in self._trainable.items():
+            state[name] = x[start : start + parameter.numel()].view_as(parameter)
+            start += parameter.numel()
         state |= {name: buffer.clone() for name, buffer in self.module.named_buffers()}  # training mode writes to these copies
 
         def model(*inputs: Any, **named_inputs: Any) -> Any:

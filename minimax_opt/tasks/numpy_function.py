@@ -12,8 +12,8 @@ from minimax_opt.arrays import Array, Host
 from minimax_opt.tasks.base import Evaluation, Tasks
 
 CHOICES = (
-    "`jac` must be a function x -> (K, n) Jacobian, True (`fun` returns losses and Jacobian) or '2-point' (finite differences), got {}; "
-    "or pass a torch `x0` and write `fun` in torch, which differentiates it by itself."
+    "`jac` must be a function x -> (K, n) Jacobian, True (`fun` returns losses and Jacobian) or '2-point' (finite differences), "
+    "got {}; or pass a torch `x0` and write `fun` in torch, which differentiates it by itself."
 )
 
 
@@ -25,8 +25,8 @@ class NumPyTasks(Tasks):
     fun : callable
         ``fun(x) -> losses``, x of shape (n,) in float64, losses of shape (K,).
     jac : callable, True or "2-point"
-        ``jac(x) -> J`` of shape (K, n); True where `fun` returns ``(losses, J)``; "2-point" for forward finite differences (n more
-        calls of `fun` for each Jacobian, which counts of evaluations leave out; about half the digits are right).
+        ``jac(x) -> J`` of shape (K, n); True where `fun` returns ``(losses, J)``; "2-point" for forward finite differences (n
+        more calls of `fun` for each Jacobian, which counts of evaluations leave out; about half the digits are right).
     n_variables, n_tasks : int, optional
         n and K, where they are known beforehand.
 
@@ -82,7 +82,7 @@ class NumPyEvaluation(Evaluation):
         self._tasks, self._x, self.losses, self._given = tasks, x, losses, jacobian
 
     def gradient(self, weights: Host) -> Host:
-        return weights @ self._jacobian  # type: ignore[no-any-return]
+        return weights @ self._jacobian
 
     def jacobian(self) -> Host:
         return self._jacobian

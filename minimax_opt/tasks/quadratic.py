@@ -32,8 +32,8 @@ class QuadraticTasks(Tasks):
 
     Notes
     -----
-    `convex` is True exactly where every P_k is positive semidefinite to rounding, and `strong_convexity` is the smallest eigenvalue
-    of all P_k less the rounding error of its computation.
+    `convex` is True exactly where every P_k is positive semidefinite to rounding, and `strong_convexity` is the smallest
+    eigenvalue of all P_k less the rounding error of its computation.
 
     Examples
     --------
@@ -83,7 +83,7 @@ class QuadraticTasks(Tasks):
             )
 
     def _convexity(self) -> tuple[bool, float]:
-        """Whether every P_k is positive semidefinite to rounding, and a lower bound on all eigenvalues (0 where there is none)."""
+        """Whether every P_k is positive semidefinite to rounding, and a lower bound on all eigenvalues (or 0)."""
         spectra = to_host(numeric_library(self.P).linalg.eigvalsh(self.P))
         smallest, size = spectra[:, 0], np.abs(spectra).max(1)
         rounding = 8 * self.P.shape[1] * self.space.eps * size  # type: ignore[union-attr]

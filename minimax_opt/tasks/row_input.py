@@ -9,10 +9,12 @@ import numpy as np
 import torch
 
 from minimax_opt.arrays import Array, all_finite
-from minimax_opt.tasks.row_data import HostRows, RowData, TorchRows
+from minimax_opt.tasks.host_rows import HostRows
+from minimax_opt.tasks.row_data import RowData
+from minimax_opt.tasks.torch_rows import TorchRows
 
 
-def rows_from_lists(list_of_A: Any, list_of_b: Any, sample_weights: Any, names: Sequence[Any] | None = None) -> RowData:
+def rows_from_lists(list_of_A: Any, list_of_b: Any, sample_weights: Any) -> RowData:
     """Stack one matrix and one vector a task. A contiguous (K, m, n) array counts as a list and is not copied."""
     if isinstance(list_of_A, (np.ndarray, torch.Tensor)) and list_of_A.ndim == 2:
         raise ValueError(
@@ -24,21 +26,23 @@ def rows_from_lists(list_of_A: Any, list_of_b: Any, sample_weights: Any, names: 
     for name, other in (("list_of_b", list_of_b), ("sample_weights", sample_weights)):
         if other is not None and len(other) != len(list_of_A):
             raise ValueError(f"`{name}` must have one vector a task: expected {len(list_of_A)}, got {len(other)}.")
-    names = range(len(list_of_A)) if names is None else names
     refuse_mixture("list_of_A, list_of_b and sample_weights", list_of_A, list_of_b, sample_weights)
-    matrices = [matrix(a, f"`list_of_A`, task {name!r}") for a, name in zip(list_of_A, names, strict=True)]
-    targets = [vector(b, len(a), f"`list_of_b`, task {name!r}") for a, b, name in zip(matrices, list_of_b, names, strict=True)]
-    for a, name in zip(matrices, names, strict=True):
-        if a.shape[1] != matrices[0].shape[1]:
-            raise ValueError(
-                f"all matrices of `list_of_A` must have the same number of columns: task {names[0]!r} has {matrices[0].shape[1]}, "
-                f"task {name!r} has {a.shape[1]}."
-            )
+    stacked = isinstance(list_of_A, (np.ndarray, torch.Tensor)) and list_of_A.ndim == 3
+    if stacked:
+        list_of_A = _floating(list_of_A, "`list_of_A`")
+    matrices = [matrix(a, f"`list_of_A`, task {k}") for k, a in enumerate(list_of_A)]
+    columns = [int(a.shape[1]) for a in matrices]
+    if odd := [k for k, n in enumerate(columns) if n != columns[0]]:
+        raise ValueError(
+            "all matrices of `list_of_A` must have the same number of columns, "
+            f"but task 0 has {columns[0]} and task {odd[0]} has {columns[odd[0]]}."
+        )
+    sizes = [len(a) for a in matrices]
+    targets = [vector(b, size, f"`list_of_b`, task {k}") for k, (b, size) in enumerate(zip(list_of_b, sizes, strict=True))]
     scale = None
     if sample_weights is not None:
-        scale = stack([coefficients(s, len(a), name) for s, a, name in zip(sample_weights, matrices, names, strict=True)])
-    A = _stacked(list_of_A) if _stackable(list_of_A) else stack(matrices)
-    return _row_data(A, stack(targets), [len(a) for a in matrices], scale)
+        scale = stack([coefficients(s, size, k) for k, (s, size) in enumerate(zip(sample_weights, sizes, strict=True))])
+    return _row_data(list_of_A.reshape(-1, columns[0]) if stacked else stack(matrices), stack(targets), sizes, scale)
 
 
 def rows_from_groups(A: Any, b: Any, groups: Any, sample_weights: Any) -> tuple[RowData, list[Any]]:
@@ -46,7 +50,7 @@ def rows_from_groups(A: Any, b: Any, groups: Any, sample_weights: Any) -> tuple[
     refuse_mixture("A, b and sample_weights", [A], [b], None if sample_weights is None else [sample_weights])
     A = matrix(A, "`A`")
     b = vector(b, len(A), "`b`")
-    labels = np.asarray(groups.cpu() if isinstance(groups, torch.Tensor) else groups)
+    labels: Any = np.asarray(groups.cpu() if isinstance(groups, torch.Tensor) else groups)
     if labels.shape != (len(A),):
         raise ValueError(f"`groups` must give one label a row, shape ({len(A)},), got shape {labels.shape}.")
     if labels.dtype.kind not in "iubUSO":
@@ -61,9 +65,9 @@ def rows_from_groups(A: Any, b: Any, groups: Any, sample_weights: Any) -> tuple[
         sample_weights = None if sample_weights is None else sample_weights[order]
     scale = None
     if sample_weights is not None:
-        cuts = np.cumsum(sizes)[:-1].tolist()
-        parts = sample_weights.tensor_split(cuts) if isinstance(sample_weights, torch.Tensor) else np.split(sample_weights, cuts)
-        scale = stack([coefficients(s, len(s), name) for s, name in zip(parts, names.tolist(), strict=True)])
+        stops = np.cumsum(sizes).tolist()
+        parts = [sample_weights[stop - size : stop] for size, stop in zip(sizes.tolist(), stops, strict=True)]
+        scale = stack([coefficients(part, len(part), name) for part, name in zip(parts, names.tolist(), strict=True)])
     return _row_data(A, b, sizes, scale), names.tolist()
 
 
@@ -92,7 +96,7 @@ def coefficients(sample_weights: Any, length: int, name: Any) -> Array:
     s = vector(sample_weights, length, what)
     if bool((s < 0).any()) or float(s.sum()) <= 0:
         raise ValueError(
-            f"{what} must be nonnegative with a positive sum, got a smallest entry of {float(s.min()):g} and sum {float(s.sum()):g}."
+            f"{what} must be nonnegative with a positive sum, got smallest entry {float(s.min()):g}, sum {float(s.sum()):g}."
         )
     return s / s.sum()
 
@@ -140,14 +144,6 @@ def _floating(a: Any, what: str) -> Array:
     if a.dtype.kind not in "fiub":
         raise TypeError(f"{what} must hold real numbers, got dtype {a.dtype}.")
     return np.ascontiguousarray(a, dtype=np.float64) if a.ndim else np.asarray(a, dtype=np.float64)
-
-
-def _stackable(a: Any) -> bool:
-    return isinstance(a, (np.ndarray, torch.Tensor)) and a.ndim == 3
-
-
-def _stacked(a: Array) -> Array:
-    return _floating(a, "`list_of_A`").reshape(-1, a.shape[2])
 
 
 def _row_data(A: Array, b: Array, sizes: Any, scale: Array | None) -> RowData:

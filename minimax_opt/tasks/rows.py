@@ -1,19 +1,18 @@
 """Losses f_k(x) = sum_{i in task k} c_i phi(a_i'x, b_i): generalised linear models, one phi for all rows.
 
-A family gives phi and its derivatives elementwise (a :class:`Pointwise`) and the constant rho with |phi'''| <= rho phi''. The rest is
-here: with z = A x computed once, D = diag(c_i w_k(i)),
+A family gives phi and its derivatives elementwise (a :class:`Pointwise`) and the constant rho with |phi'''| <= rho phi''. The
+rest is here: with z = A x computed once, D = diag(c_i w_k(i)),
 
     gradient    A'D phi'(z)            Jacobian   row k: sum_{i in k} c_i phi'(z_i) a_i
     Hessian     A'D diag(phi''(z)) A = B'B with B = sqrt(D phi'') A, and gradient = B'v with v = sqrt(D / phi'') phi'.
 
-Third derivatives: |D^3 F_w[h,h,h]| <= rho sum_i c_i w phi'' |a_i'h|^3 <= rho max_i |a_i'h| D^2 F_w[h,h], and |a_i'h| <= |C^{-1} a_i| |h|_H
-for H = C C'.
+Third derivatives: |D^3 F_w[h,h,h]| <= rho sum_i c_i w phi'' |a_i'h|^3 <= rho max_i |a_i'h| D^2 F_w[h,h], and for H = C C'
+|a_i'h| <= |C^{-1} a_i| |h|_H.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from functools import cached_property
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
@@ -100,6 +99,7 @@ class RowTasks(Tasks):
 
     @property
     def n_rows(self) -> int:
+        """Number of data rows of all tasks together."""
         return self.data.n_rows
 
     def at(self, x: Array) -> RowEvaluation:
@@ -131,17 +131,23 @@ class RowEvaluation(Evaluation):
     def __init__(self, tasks: RowTasks, x: Array) -> None:
         self.tasks, self.x = tasks, x
         self._pointwise = tasks.pointwise(tasks.data.A @ x)
+        self._first: Array = None
+        self._second: Array = None
         self.losses = tasks.data.mean(self._pointwise.value)
 
-    @cached_property
+    @property
     def first(self) -> Array:
         """phi'(z), shape (M,)."""
-        return self._pointwise.first()
+        if self._first is None:
+            self._first = self._pointwise.first()
+        return self._first
 
-    @cached_property
+    @property
     def second(self) -> Array:
         """phi''(z), shape (M,), or one number for all."""
-        return self._pointwise.second()
+        if self._second is None:
+            self._second = self._pointwise.second()
+        return self._second
 
     def gradient(self, weights: Array) -> Array:
         data = self.tasks.data
@@ -170,7 +176,7 @@ class RowEvaluation(Evaluation):
 
 
 def numeric_library(a: Array) -> Any:
-    """torch for tensors, NumPy for everything else: for the elementwise functions that both name alike."""
+    """The module torch for tensors, NumPy for everything else: for the elementwise functions that both name alike."""
     return torch if isinstance(a, torch.Tensor) else np
 
 

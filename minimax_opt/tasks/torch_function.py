@@ -93,8 +93,8 @@ class TorchTasks(Tasks):
         """The tasks on one mini-batch, drawn by `batches`."""
         if self.batches is None:
             raise NotImplementedError(
-                f"{type(self).__name__} draws mini-batches only if it gets `batches=` (a function (generator, batch_size) -> batch), "
-                "with `fun(x, batch)`. Pass one, or leave out `batch_size`."
+                f"{type(self).__name__} draws mini-batches only if it gets `batches=` (a function (generator, batch_size) -> "
+                "batch), with `fun(x, batch)`. Pass one, or leave out `batch_size`."
             )
         sampled = copy.copy(self)
         sampled.batch = self.batches(generator, batch_size)
@@ -134,7 +134,7 @@ class TorchEvaluation(Evaluation):
         """Gradients of <weights, outputs>; a matrix of weights, with is_grads_batched, gives one row each."""
         weights = weights.to(outputs.dtype)
         options = {"retain_graph": True, "materialize_grads": True, **options}
-        return torch.autograd.grad(outputs, self._x, grad_outputs=weights, **options)[0]  # type: ignore[arg-type]
+        return torch.autograd.grad(outputs, self._x, grad_outputs=weights, **options)[0]
 
     def _rows(self, outputs: torch.Tensor) -> torch.Tensor:
         """The Jacobian of `outputs`."""
@@ -154,8 +154,8 @@ def as_losses(values: Any) -> torch.Tensor:
         values = torch.stack([v.reshape(()) for v in values])
     if not isinstance(values, torch.Tensor):
         raise TypeError(
-            f"`fun` must return a tensor of K losses (or a list of K scalar tensors), got {type(values).__name__}; with numbers from "
-            "`.item()` or NumPy there is nothing to differentiate."
+            f"`fun` must return a tensor of K losses (or a list of K scalar tensors), got {type(values).__name__}; with numbers "
+            "from `.item()` or NumPy there is nothing to differentiate."
         )
     if values.ndim != 1 or len(values) == 0:
         raise ValueError(f"`fun` must return one vector of K >= 1 losses, shape (K,), got shape {tuple(values.shape)}.")
