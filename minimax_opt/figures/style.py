@@ -31,8 +31,6 @@ STYLE: Any = {
     "text.color": INK,
     "legend.frameon": False,
     "pdf.fonttype": 42,  # text stays text: searchable and editable
-    "svg.fonttype": "none",
-    "svg.hashsalt": "minimax_opt",
 }
 
 
@@ -42,14 +40,15 @@ def render(figure: Any, form: str, dpi: int = 200) -> bytes:
     Parameters
     ----------
     figure : matplotlib.figure.Figure
-    form : {"png", "pdf", "svg"}
+    form : {"png", "pdf"}
     dpi : int
         Pixels an inch, for PNG.
     """
     import matplotlib as mpl
 
     stream = io.BytesIO()
-    undated: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
     with mpl.rc_context(STYLE):
-        figure.savefig(stream, format=form, dpi=dpi, metadata=undated.get(form), facecolor="white")
+        figure.savefig(
+            stream, format=form, dpi=dpi, metadata={"CreationDate": None} if form == "pdf" else None, facecolor="white"
+        )
     return stream.getvalue()

@@ -76,7 +76,7 @@ def test_any_number_of_problems_fits(report, n_problems):
 
 
 def test_files_are_reproducible(report):
-    for form, magic in (("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")):
+    for form, magic in (("png", b"\x89PNG"), ("pdf", b"%PDF")):
         first, second = (render(draw_demo(report), form, dpi=40) for _ in range(2))
         assert first == second
         assert first.startswith(magic)
