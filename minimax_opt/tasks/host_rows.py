@@ -79,11 +79,11 @@ class HostRows(RowData):
         return grams
 
     def leverage(self, factor: Host, weights: Host) -> float:
-        largest = 0.0
+        largest, keep = 0.0, self.row_weights(weights) > 0
         for run in self._runs(weights):
             for rows in self._blocks(*run):
                 whitened = blas.dtrsm(1.0, factor, self.A[rows].T, lower=True)
-                largest = max(largest, float(np.einsum("ij,ij->j", whitened, whitened).max()))
+                largest = max(largest, float((np.einsum("ij,ij->j", whitened, whitened) * keep[rows]).max()))
         return float(np.sqrt(largest))
 
     def take(self, index: Host) -> HostRows:
