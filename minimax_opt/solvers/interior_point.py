@@ -1,15 +1,214 @@
-"""Placeholder."""
+r"""The primal-dual interior-point method, for convex tasks with Hessians and every ambiguity set.
+
+Each iteration follows the central path of :mod:`minimax_opt.solvers.interior_point_kkt` towards mu = 0 with one n x n Cholesky factor:
+a predictor, a second-order corrector and up to two centrality correctors; then the slacks absorb the curvature of the losses.
+
+S. Mehrotra, "On the implementation of a primal-dual interior point method", SIAM Journal on Optimization 2 (1992).
+J. Gondzio, "Multiple centrality corrections in a primal-dual method for linear programming", Computational Optimization and
+Applications 6 (1996).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from minimax_opt.solvers.base import Solver
+import numpy as np
+
+from minimax_opt.arrays import Array, Host
+from minimax_opt.problem import Point, Problem
+from minimax_opt.result import Status
+from minimax_opt.solvers.base import Solver, State, Target
+from minimax_opt.solvers.interior_point_adversary import Adversary
+from minimax_opt.solvers.interior_point_kkt import Iterate, Linearisation, Step, longest
+from minimax_opt.solvers.interior_point_start import first_iterate, improved, warm_iterate
+
+LOWEST_GAP = 0.02  # mu stays above this share of what the target needs: further down, rounding grows and nothing is gained
+import os
+BENDF=float(os.environ.get('BENDF','0.99'))
+PATIENCE, PATIENCE_AT_TARGET = 25, 6  # iterations without progress
+BREGMAN = 0.9  # a step's remainder <w, f(x + d) - f(x) - J d> may be this multiple of d'Hd; it is 1/2 for quadratics
+ABSORBED = 0.8  # share of a slack that curvature may take before the level rises
+OFF_CENTRE = 1e-3  # no pair's product falls below this share of the mean by curvature alone
+UNBOUNDED_VALUE = 1e12  # a value this far below zero, relative to the losses at the start, counts as unbounded
+
+
+@dataclass
+class InteriorPointState(State):
+    """The iterate, and what the next one needs to know.
+
+    Attributes
+    ----------
+    linear : Linearisation
+    start : Point
+    target : Target
+    damping : float
+        Multiple of the matrix's diagonal that is added to it, where full steps have overshot.
+    least, idle : float, int
+        The smallest estimated gap so far; iterations without a better one.
+    """
+
+    linear: Linearisation = None  # type: ignore[assignment]
+    start: Point = None  # type: ignore[assignment]
+    target: Target = None  # type: ignore[assignment]
+    damping: float = 0.0
+    least: float = np.inf
+    idle: int = 0
 
 
 @dataclass
 class InteriorPoint(Solver):
-    """Placeholder."""
+    """Primal-dual interior point: about ten iterations, each with one Jacobian, one weighted Hessian and one Cholesky factor.
+
+    Parameters
+    ----------
+    correctors : int
+        At most so many centrality correctors an iteration; each costs one more solve with the same factor.
+    """
+
+    correctors: int = 2
 
     name: ClassVar[str] = "interior-point"
+    on_host: ClassVar[bool] = True
+    max_iter: ClassVar[int] = 200
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.correctors, int) or isinstance(self.correctors, bool) or self.correctors < 0:
+            raise ValueError(f"`correctors` must be an integer >= 0, got {self.correctors!r}.")
+
+    def refuses(self, problem: Problem) -> str | None:
+        tasks = problem.tasks
+        if problem.domain is not None:
+            return "has no support for a `domain`; use method='accelerated', 'softmax-gd', 'mirror-prox' or 'descent-ascent'."
+        if not problem.convex:
+            return "needs convex losses; use method='sqp' for a stationary point, or pass convex=True if every loss is convex."
+        if not tasks.has_jacobian or not (tasks.has_hessian or tasks.curvature == "affine"):
+            missing = "Hessians" if tasks.has_jacobian else "Jacobians"
+            other = "sqp" if tasks.has_jacobian else "accelerated"
+            return f"needs tasks with {missing}, which {type(tasks).__name__} does not offer; use method={other!r}."
+        return None
+
+    def init(
+        self, problem: Problem, point: Point, weights0: Array | None, target: Target, generator: np.random.Generator
+    ) -> InteriorPointState:
+        adversary = Adversary(problem.ambiguity.constraints(problem.n_tasks))
+        if weights0 is None:
+            best = improved(point, adversary)
+            iterate = first_iterate(best, adversary)
+        else:
+            best = point
+            iterate = warm_iterate(best, adversary, weights0)
+        linear = Linearisation(adversary, iterate)
+        return InteriorPointState(best, adversary.member(linear.u), linear=linear, start=point, target=target)
+
+    def step(self, problem: Problem, state: InteriorPointState) -> InteriorPointState:
+        old, goal = state.linear, state.target.gap(state.point.value)
+        if not old.factor(state.damping):
+            state.status = Status.STALLED
+            return state
+        separate = problem.tasks.curvature == "affine" and problem.regularizer is None  # a linear program: u and x move on their own
+        step, lengths = self._direction(old, goal, separate)
+        point, share = _search(problem, old, step, lengths[1])
+        iterate = _moved(problem, old, step, (lengths[0] * share, lengths[1] * share), point)
+        if not point.finite:
+            state.point = point
+            return state
+        new = Linearisation(old.adversary, iterate)
+        weights = old.adversary.member(new.u)
+        estimate = point.value - point.weighted_value(weights) + float(new.gradient @ old.apply_inverse(new.gradient))
+        idle = 0 if estimate < 0.9 * state.least else state.idle + 1
+        damping = max(10 * state.damping, 1e-3) if share < 0.1 else state.damping / 10 if state.damping > 1e-6 else 0.0
+        status = None
+        if _unbounded(problem, state.start, point):
+            status = Status.UNBOUNDED
+        elif idle >= (PATIENCE_AT_TARGET if state.least <= goal else PATIENCE):
+            status = Status.STALLED
+        return InteriorPointState(
+            point, weights, estimate <= goal, status, new, state.start, state.target, damping, min(estimate, state.least), idle
+        )
+
+    def _direction(self, linear: Linearisation, goal: float, separate: bool) -> tuple[Step, tuple[float, float]]:
+        """Predictor and correctors; the step and its lengths for (u, z, v) and for (x, t, s, y, eta)."""
+        slack, multiplier = linear.iterate.slack, linear.iterate.multiplier
+        n_pairs = len(slack)
+        product = slack * multiplier
+        mean = linear.complementarity / n_pairs
+        step = linear.step(-product)
+        a, b = _lengths(linear, step, separate, 1.0)
+        reached = float((slack + a * step.slack) @ (multiplier + b * step.multiplier)) / n_pairs
+        mu = max(min(max(reached / mean, 0.0), 1.0) ** 3 * mean, LOWEST_GAP * goal / n_pairs)
+        target = mu - product - step.slack * step.multiplier
+        bend = linear.ball_remainder(step, BENDF * a, BENDF * b)
+        step = linear.step(target, bend)
+        a, b = _lengths(linear, step, separate, 1.0)
+        for _ in range(self.correctors):
+            if min(a, b) >= 0.95:
+                break
+            longer = min(1.0, 1.1 * a + 0.1), min(1.0, 1.1 * b + 0.1)
+            trial = (slack + longer[0] * step.slack) * (multiplier + longer[1] * step.multiplier)
+            target = target + np.maximum(np.clip(trial, 0.1 * mu, 10 * mu) - trial, -10 * mu)
+            corrected = linear.step(target, bend)
+            c, d = _lengths(linear, corrected, separate, 1.0)
+            if c + d <= a + b + 0.02:
+                break
+            step, a, b = corrected, c, d
+        return step, _lengths(linear, step, separate, min(max(0.9, 1.0 - mu / mean), 0.9995))
+
+
+def _lengths(linear: Linearisation, step: Step, separate: bool, share: float) -> tuple[float, float]:
+    """At most 1, and at most `share` of the way to where a slack or a multiplier would vanish; equal unless `separate`."""
+    a = min(1.0, share * longest(linear.iterate.slack, step.slack))
+    b = min(1.0, share * longest(linear.iterate.multiplier, step.multiplier))
+    return (a, b) if separate else (min(a, b),) * 2
+
+
+def _search(problem: Problem, linear: Linearisation, step: Step, length: float) -> tuple[Point, float]:
+    """The point x + length * share * dx, with the share halved from 1 until the losses are about as the linearisation says."""
+    old, share = linear.iterate.point, 1.0
+    point = problem.at(old.x + length * step.x)
+    if problem.tasks.curvature == "affine":
+        return point, share
+    ceiling = max(old.value, old.weighted_value(linear.w) + linear.complementarity)
+    ceiling += 1e-12 * abs(ceiling)
+    general = problem.tasks.curvature == "general"
+    slopes = linear.jacobian @ step.x
+    curvature = float(step.x @ linear.hessian @ step.x)
+    for _ in range(40):
+        moved = length * share
+        if point.value <= ceiling:
+            remainder = float(linear.w @ (point.losses - old.losses - moved * slopes)) if general else 0.0
+            if remainder <= BREGMAN * moved**2 * curvature + 1e-13 * abs(ceiling):
+                break
+        share /= 2
+        point = problem.at(old.x + length * share * step.x)
+    return point, share
+
+
+def _moved(problem: Problem, linear: Linearisation, step: Step, lengths: tuple[float, float], point: Point) -> Iterate:
+    """The next iterate. Its slacks s absorb the curvature of the losses; where that would take too much of one, the level t rises."""
+    old, adversary, n_tasks = linear.iterate, linear.adversary, linear.adversary.n_tasks
+    slack = old.slack + lengths[0] * step.slack
+    multiplier = old.multiplier + lengths[1] * step.multiplier
+    level = old.level + lengths[1] * step.level
+    if problem.tasks.curvature != "affine" and adversary.mix:
+        u, s = slack[:n_tasks], multiplier[:n_tasks]
+        taken = adversary.mix * (point.losses - old.point.losses - lengths[1] * (linear.jacobian @ step.x))
+        rise = max(0.0, float((taken - ABSORBED * s).max()))
+        level += rise
+        s += rise - taken
+        np.maximum(s, OFF_CENTRE * float(u @ s) / n_tasks / u, out=s)
+    return Iterate(point, slack, multiplier, level)
+
+
+def _unbounded(problem: Problem, start: Point, point: Point) -> bool:
+    """Whether the worst case has no minimum: proven for affine tasks, presumed from an absurd value otherwise."""
+    if problem.strong_convexity > 0:
+        return False
+    if problem.tasks.curvature == "affine" and problem.regularizer is None:
+        descent = problem.worst_case(point.losses - start.losses)  # along x - x0, for every multiple of it
+        if descent >= 0:
+            return False
+        lengths = np.sqrt(np.einsum("kj,kj->k", point.jacobian(), point.jacobian()))
+        reach = float(lengths.max()) * float(np.linalg.norm(point.x - start.x)) + float(np.abs(start.losses).max())
+        return descent < -1e-10 * reach
+    return point.value < -UNBOUNDED_VALUE * (1.0 + float(np.abs(start.losses).max()))

@@ -1,0 +1,63 @@
+"""Where the interior point starts: near the centre of the adversary's set, at a point that one Newton step has improved."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minimax_opt.ambiguity.constraints import HostConstraints
+from minimax_opt.arrays import Host
+from minimax_opt.problem import Point
+from minimax_opt.solvers.interior_point_adversary import Adversary
+from minimax_opt.solvers.interior_point_kkt import Iterate, Linearisation
+
+FROM_PRIOR = 0.7  # how far towards a ball's worst case, or towards given weights, u starts from the prior
+
+
+def improved(point: Point, adversary: Adversary) -> Point:
+    """One step on mean + variance / (2 spread) of the linearised losses under the prior, if it lowers the worst case."""
+    prior, mix = adversary.prior, adversary.mix
+    mean = float(prior @ point.losses)
+    spread = float(np.sqrt(prior @ (point.losses - mean) ** 2))
+    spread = mix * max(spread, 1e-3 * abs(mean)) or 1.0
+    whole = Adversary(HostConstraints(prior, 1.0 - mix))
+    linear = Linearisation(whole, Iterate(point, prior, np.full(len(prior), spread), 0.0))
+    if not linear.factor():
+        return point
+    better = point.problem.at(point.x + linear.step(np.zeros(len(prior))).x)
+    return better if better.finite and better.value < point.value else point
+
+
+def first_iterate(point: Point, adversary: Adversary) -> Iterate:
+    """All pairs with the same product; for the simplex, without residuals in the conditions on u: u ~ 1 / s."""
+    losses = adversary.mix * point.losses
+    effect = max(point.value - point.weighted_value(adversary.prior), 1e-3 * abs(point.value), np.finfo(float).tiny)
+    if adversary.n_pairs == adversary.n_tasks:
+        level = float(losses.max()) + effect
+        s = level - losses
+        mu = 1.0 / float((1.0 / s).sum())
+        return Iterate(point, mu / s, s, level)
+    u = adversary.prior
+    if adversary.ball is not None:
+        worst = adversary.unmixed(point.problem.ambiguity.host_weights(point.losses))
+        largest = 1.0 - float((worst / u).min())
+        u = u + min(np.sqrt(1.0 - min(0.5, 2.0 / adversary.n_tasks)), 0.7 / max(largest,1e-300)) * (worst - u)
+    return centred(point, adversary, u, effect / adversary.n_tasks)
+
+
+def warm_iterate(point: Point, adversary: Adversary, weights: Host) -> Iterate:
+    """Near given weights, with products that fit the gap that they leave."""
+    u = adversary.prior + (1.0 - 1e-3) * (adversary.unmixed(weights) - adversary.prior)
+    gap = max(point.value - point.weighted_value(adversary.mixed(u)), 1e-6 * abs(point.value), np.finfo(float).tiny)
+    return centred(point, adversary, u, gap / adversary.n_tasks)
+
+
+def centred(point: Point, adversary: Adversary, u: Host, mu: float) -> Iterate:
+    """The iterate with this u and all products equal to mu; its conditions on u hold on average."""
+    slack = adversary.slack(u)
+    multiplier = mu / slack
+    level = adversary.mix * point.losses + multiplier[: adversary.n_tasks]
+    if adversary.cap is not None:
+        level = level - multiplier[adversary.n_tasks : 2 * adversary.n_tasks]
+    if adversary.ball is not None:
+        level = level - multiplier[-1] * adversary.ball.gradient(u)
+    return Iterate(point, slack, multiplier, float(u @ level))
