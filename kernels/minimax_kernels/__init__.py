@@ -1,4 +1,4 @@
-"""Tensor operations behind minimax_opt: imports torch only and knows nothing of minimax_opt. Users find them in :mod:`minimax_opt.ops`."""
+"""Tensor operations behind minimax_opt: they import torch only. Users find them in :mod:`minimax_opt.ops`."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def project_simplex(v: Tensor, scale: float = 1.0) -> Tensor:
     _check(v, scale)
     x = _shifted(v)
     with torch.no_grad():
-        # An entry more than `scale` under the largest is outside of the support: the clamp changes nothing and keeps the sums small.
+        # An entry more than `scale` under the largest is outside of the support: the clamp only keeps the sums small.
         ordered = x.clamp(min=-2.0 * scale).sort(dim=-1, descending=True).values
         ranks = torch.arange(1, x.shape[-1] + 1, dtype=x.dtype, device=x.device)
         size = (ranks * ordered > ordered.cumsum(-1) - scale).sum(-1, keepdim=True)
@@ -64,8 +64,8 @@ def project_capped_simplex(v: Tensor, cap: float | Tensor, scale: float = 1.0) -
 
     .. math:: w_k = \min(\max(v_k - \tau, 0), cap_k)
 
-    with :math:`\tau` such that the sum is right. The search for it adds up differences to a breakpoint, never the entries themselves:
-    it loses no digits where they differ by many orders of magnitude.
+    with :math:`\tau` such that the sum is right. The search for it adds up differences to a breakpoint, never the entries
+    themselves: it loses no digits where they differ by many orders of magnitude.
 
     Parameters
     ----------
@@ -158,10 +158,8 @@ def _check_cap(cap: float | Tensor, length: int, scale: float) -> None:
     if isinstance(cap, Tensor):
         if cap.device.type != "cpu" or torch.compiler.is_compiling():
             return  # reading it would wait for the device
-        least, total = (
-            float(cap.min()),
-            float(cap.expand(*cap.shape[:-1], length).sum(-1).min()) if cap.ndim else float(cap) * length,
-        )
+        caps = cap.detach().expand(*cap.shape[:-1], length)
+        least, total = float(caps.min()), float(caps.sum(-1).min())
     else:
         least, total = cap, cap * length
     if not least >= 0.0:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from minimax_opt.ambiguity import host, response
+from minimax_opt.ambiguity.constraints import HostConstraints
 from minimax_opt.arrays import Array, Host, to_host
 
 Geometry = Literal["entropic", "euclidean"]
@@ -21,7 +22,7 @@ Geometry = Literal["entropic", "euclidean"]
 class AmbiguitySet(ABC):
     r"""A convex set W of weights on K tasks round a prior q; subclasses are frozen dataclasses with the two fields below.
 
-    The *base set* is the subclass's own. With a floor e, every weight vector is mixed, w = (1 - e) b + e q with b in the base set.
+    The *base set* is the subclass's own. With a floor e, all weights are mixed, w = (1 - e) b + e q with b in the base set.
 
     Parameters
     ----------
@@ -42,12 +43,12 @@ class AmbiguitySet(ABC):
         prior = np.asarray(self.prior, dtype=np.float64)
         if prior.ndim != 1 or prior.size == 0 or not (np.isfinite(prior).all() and (prior > 0).all()):
             raise ValueError(
-                f"`prior` must be a sequence of finite numbers > 0, one a task, got {self.prior!r}. Leave out a task of prior weight 0."
+                f"`prior` must be a sequence of finite numbers > 0, one a task, got {self.prior!r}. Leave out tasks of weight 0."
             )
         prior = prior / prior.max()  # first, so that the sum cannot overflow
         object.__setattr__(self, "prior", tuple((prior / prior.sum()).tolist()))
 
-    # ---- the one operation -------------------------------------------------------------------------------------------------------
+    # ---- the one operation ----
 
     def respond(
         self, losses: Array, *, smoothing: float = 0.0, geometry: Geometry = "entropic", anchor: Array | None = None
@@ -62,8 +63,8 @@ class AmbiguitySet(ABC):
         return response.worst_case(self, losses, smoothing, geometry, anchor)
 
     @abstractmethod
-    def base_respond(self, losses: Tensor, prior: Tensor, smoothing: float, geometry: Geometry, anchor: Tensor) -> Tensor:
-        """argmax over the base set, shape (..., K).
+    def _respond_in_base(self, losses: Tensor, prior: Tensor, smoothing: float, geometry: Geometry, anchor: Tensor) -> Tensor:
+        """The maximiser over the base set, shape (..., K).
 
         `losses` have their maximum at 0 and may hold -inf, but only where some point of the set has weight 0 on all of these;
         `prior` and `anchor` broadcast to them. Called with options that :meth:`check_pair` has accepted.
@@ -71,8 +72,8 @@ class AmbiguitySet(ABC):
 
     @property
     @abstractmethod
-    def least_support(self) -> float:
-        """The least prior mass that the support of a point of the base set can have, as a lower bound that is attained or approached."""
+    def _least_support(self) -> float:
+        """The infimum of the prior masses that supports of points of the base set can have."""
 
     def check_pair(self, smoothing: float, geometry: Geometry) -> None:
         """Raise ValueError where this set has no exact response in this geometry."""
@@ -81,7 +82,7 @@ class AmbiguitySet(ABC):
         if not 0.0 <= smoothing < math.inf:
             raise ValueError(f"`smoothing` must be a finite float >= 0, got {smoothing!r}.")
 
-    # ---- the set -----------------------------------------------------------------------------------------------------------------
+    # ---- the set ----
 
     def prior_weights(self, n_tasks: int) -> Host:
         """The prior q, shape (n_tasks,), float64."""
@@ -118,10 +119,10 @@ class AmbiguitySet(ABC):
         q = self.prior_weights(n_tasks)
         # Over the whole simplex the maximum is at the vertex of least prior: -log q_min, or |e_k - q|^2 / 2.
         whole = -math.log(q.min()) if geometry == "entropic" else max((1.0 + float(q @ q)) / 2 - float(q.min()), 0.0)
-        return (1.0 - self.floor) * min(whole, self.base_divergence_radius(q, geometry))
+        return (1.0 - self.floor) * min(whole, self._base_divergence_radius(q, geometry))
 
     @abstractmethod
-    def base_divergence_radius(self, prior: Host, geometry: Geometry) -> float:
+    def _base_divergence_radius(self, prior: Host, geometry: Geometry) -> float:
         """A bound on the divergence of the base set from the prior; inf where nothing beats that of the simplex."""
 
     @abstractmethod
@@ -133,20 +134,20 @@ class AmbiguitySet(ABC):
         prior = "" if self.prior is None else ", given prior"
         return prior + ("" if self.floor == 0.0 else f", floor {self.floor:g}")
 
-    # ---- the host side -----------------------------------------------------------------------------------------------------------
+    # ---- the host side ----
 
     @abstractmethod
-    def constraints(self, n_tasks: int) -> host.HostConstraints:
+    def constraints(self, n_tasks: int) -> HostConstraints:
         """The base set and the floor as data for NumPy solvers."""
 
     @abstractmethod
-    def base_host_weights(self, losses: Host, prior: Host) -> Host:
+    def _base_host_weights(self, losses: Host, prior: Host) -> Host:
         """A maximiser of <w, losses> over the base set, ties shared in proportion to the prior; NumPy float64, shape (K,)."""
 
     def host_weights(self, losses: Host) -> Host:
         """:meth:`respond` without smoothing for one NumPy float64 vector, in microseconds."""
         q = self.prior_weights(losses.shape[0])
-        return host.mixed(self.base_host_weights(host.avoidable(losses, q, self.least_support), q), q, self.floor)
+        return host.mixed(self._base_host_weights(host.shifted(losses, q, self._least_support), q), q, self.floor)
 
     def host_value(self, losses: Host) -> float:
         """:meth:`worst_case` without smoothing for one NumPy float64 vector, in microseconds."""
@@ -155,7 +156,7 @@ class AmbiguitySet(ABC):
 
 @lru_cache(maxsize=32)
 def _tensor(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Kept, because a copy from the host makes a CUDA device wait; made outside of inference mode, so that autograd may save it."""
+    """Kept, because a copy from the host makes a CUDA device wait; outside of inference mode, so that autograd may save it."""
     with torch.inference_mode(False):
         return torch.tensor(values, dtype=dtype, device=device)
 

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from minimax_kernels.simplex_projection import last_true, project_simplex
 from torch import Tensor
 
+from minimax_kernels.simplex_projection import last_true, project_simplex
 from minimax_opt.ambiguity import host
 from minimax_opt.ambiguity.base import AmbiguitySet, Geometry
+from minimax_opt.ambiguity.constraints import ChiSquareConstraint, HostConstraints
 from minimax_opt.ambiguity.roots import attach_root, increasing_root
 from minimax_opt.ambiguity.simplex import respond_on_simplex
 from minimax_opt.arrays import Host
@@ -35,8 +36,8 @@ class ChiSquareBall(AmbiguitySet):
 
     Notes
     -----
-    Divergence radius: the Euclidean one, radius times the largest prior weight, is attained for a uniform prior as long as the ball
-    does not leave the simplex; the entropic one, log(1 + 2 radius), is a bound.
+    Divergence radius: the Euclidean one, radius times the largest prior weight, is attained for a uniform prior as long as
+    the ball does not leave the simplex; the entropic one, log(1 + 2 radius), is a bound.
 
     References
     ----------
@@ -59,17 +60,19 @@ class ChiSquareBall(AmbiguitySet):
             raise ValueError(f"`radius` must be a float >= 0 (inf is allowed), got {self.radius!r}.")
 
     @property
-    def least_support(self) -> float:
+    def _least_support(self) -> float:
         return 1.0 / (1.0 + 2.0 * self.radius)
 
     def check_pair(self, smoothing: float, geometry: Geometry) -> None:
+        """Raise ValueError where this set has no exact response in this geometry."""
         super().check_pair(smoothing, geometry)
         if geometry == "entropic" and smoothing > 0.0:
             raise ValueError(
-                "ChiSquareBall with geometry='entropic' and smoothing > 0 has no exact response. Use geometry='euclidean', or KLBall."
+                "ChiSquareBall with geometry='entropic' and smoothing > 0 has no exact response. "
+                "Use geometry='euclidean', or KLBall."
             )
 
-    def base_respond(self, losses: Tensor, prior: Tensor, smoothing: float, geometry: Geometry, anchor: Tensor) -> Tensor:
+    def _respond_in_base(self, losses: Tensor, prior: Tensor, smoothing: float, geometry: Geometry, anchor: Tensor) -> Tensor:
         if self.radius == 0.0:
             return prior.expand_as(losses)
         least = 1.0 / losses.shape[-1] if self.prior is None else min(self.prior)
@@ -86,22 +89,24 @@ class ChiSquareBall(AmbiguitySet):
             tight = _tight_euclidean(losses, prior, self.radius, smoothing, anchor, active)
         return torch.where(active, tight, free)
 
-    def base_divergence_radius(self, prior: Host, geometry: Geometry) -> float:
+    def _base_divergence_radius(self, prior: Host, geometry: Geometry) -> float:
         return math.log1p(2.0 * self.radius) if geometry == "entropic" else self.radius * float(prior.max())
 
     def describe(self) -> str:
+        """The set in one line."""
         return f"chi-square ball, radius {self.radius:g}{self.describe_options()}"
 
-    def constraints(self, n_tasks: int) -> host.HostConstraints:
+    def constraints(self, n_tasks: int) -> HostConstraints:
+        """The base set and the floor as data for NumPy solvers."""
         prior = self.prior_weights(n_tasks)
-        return host.HostConstraints(prior, self.floor, ball=host.ChiSquareConstraint(prior, self.radius))
+        return HostConstraints(prior, self.floor, ball=ChiSquareConstraint(prior, self.radius))
 
-    def base_host_weights(self, losses: Host, prior: Host) -> Host:
+    def _base_host_weights(self, losses: Host, prior: Host) -> Host:
         return host.chi_square_weights(losses, prior, self.radius)
 
 
 def _tight(losses: Tensor, prior: Tensor, radius: float) -> Tensor:
-    r"""w ~ q (f - tau)_+ with :math:`\sum_k w_k^2 / q_k = 1 + 2 radius`, or the prior on the largest losses where that is inside.
+    r"""W ~ q (f - tau)_+ with :math:`\sum_k w_k^2 / q_k = 1 + 2 radius`, or the prior on the largest losses where that is inside.
 
     The left side increases with tau. Between two neighbouring losses the support S is fixed, and with the mass m, mean u and
     variance v of the losses on S under q the solution is :math:`w = (q/m) (1 + (f - u) \sqrt{((1 + 2 radius) m - 1) / v})`.
@@ -118,17 +123,19 @@ def _tight(losses: Tensor, prior: Tensor, radius: float) -> Tensor:
         support = losses >= last_true(losses.sort(dim=-1, descending=True).values, outside)
         q = torch.where(support, prior, 0.0)
         mass = q.sum(-1, keepdim=True)
+        # (1 + 2 radius) m - 1, without a rounding error of 1 - m
+        excess = (2.0 * radius * mass - torch.where(support, 0.0, prior).sum(-1, keepdim=True)).clamp(min=0.0)
     inside = torch.where(support, losses, 0.0)
     deviation = torch.where(support, inside - (q * inside).sum(-1, keepdim=True) / mass, 0.0)
     largest = deviation.detach().abs().amax(-1, keepdim=True)
     deviation = deviation / torch.where(largest > 0, largest, 1.0)
     variance = (q * deviation.square()).sum(-1, keepdim=True) / mass
-    slope = ((bound * mass - 1.0).clamp(min=0.0) / torch.where(largest > 0, variance, 1.0)).sqrt()
+    slope = (excess / torch.where(largest > 0, variance, 1.0)).sqrt()
     return (q / mass * (1.0 + deviation * slope)).clamp(min=0.0)
 
 
 def _tight_euclidean(losses: Tensor, prior: Tensor, radius: float, smoothing: float, anchor: Tensor, active: Tensor) -> Tensor:
-    """w = (v - tau)_+ / (s + eta/q) with v = s a + f, sum 1 and the divergence `radius`, for the rows that are `active`."""
+    """W = (v - tau)_+ / (s + eta/q) with v = s a + f, sum 1 and the divergence `radius`, for the rows that are `active`."""
     present = losses > -math.inf
     finite = torch.where(present, losses, 0.0)
     unit = smoothing - finite.detach().amin(-1, keepdim=True)  # the losses have their maximum at 0
@@ -159,13 +166,17 @@ def _tight_euclidean(losses: Tensor, prior: Tensor, radius: float, smoothing: fl
         w, c = weights(-x)
         value = ((w - reachable).square() / prior).sum(-1, keepdim=True) / 2
         ratio = w / prior
-        change = (c * ratio.square()).sum(-1, keepdim=True) - (c * ratio).sum(-1, keepdim=True).square() / c.sum(-1, keepdim=True)
+        centred = ratio - (c * ratio).sum(-1, keepdim=True) / c.sum(-1, keepdim=True)
+        change = (c * centred.square()).sum(-1, keepdim=True)
         return value.log() - slack.log(), (-x).exp() * change / value
 
     with torch.no_grad():
         # The maximiser is at least as good as `reachable`: eta * slack is at most the range of <w, v> - s |w|^2 / 2, below 2.5.
         lower = slack.log() - math.log(2.5)
-        x = increasing_root(log_equation, lower, torch.full_like(lower, -math.log(torch.finfo(losses.dtype).tiny)))
+        upper = torch.full_like(lower, -math.log(torch.finfo(losses.dtype).tiny))
+        centred = torch.where(present, v, 0.0) - (reachable * torch.where(present, v, 0.0)).sum(-1, keepdim=True)
+        start = (slack * 2.0 / (reachable * centred.square()).sum(-1, keepdim=True)).log() / 2  # right where eta is large
+        x = increasing_root(log_equation, start, lower, upper)
         log_eta = torch.where(active, -x, 0.0)
         _, derivative = log_equation(-log_eta)
         slope = torch.where(active & (derivative > 0), -derivative * slack, -math.inf)

@@ -30,7 +30,7 @@ def respond(
         NumPy input with nan or +inf raises; a tensor is not checked, since that would wait for the device: its row becomes nan.
     ambiguity : AmbiguitySet
     smoothing : float
-        At least 0, in the unit of the losses. 0 is the unregularised best response, for which `geometry` and `anchor` play no part:
+        At least 0, in the unit of the losses. 0 is the unregularised best response, where `geometry` and `anchor` play no part:
         ties share in proportion to the prior, evenly if it is uniform: the limit of smoothing -> 0 in the entropic geometry with
         the prior as the anchor.
     geometry : {"entropic", "euclidean"}
@@ -55,8 +55,8 @@ def respond(
 
     Notes
     -----
-    Everything is computed from losses - max(losses), exact to rounding under a common offset. The difference of the largest and the
-    smallest loss must not overflow.
+    Everything is computed from losses - max(losses), exact to rounding under a common offset. The difference of the largest
+    and the smallest loss must not overflow.
 
     Examples
     --------
@@ -83,8 +83,8 @@ def worst_case(
 
     .. math:: (1 - e) \max_{w \in W_0} \{ \langle w, f \rangle - smoothing \cdot D(w, anchor) \} + e \, \langle q, f \rangle
 
-    with the symbols of :func:`respond`. For smoothing 0 it is the support function of the set. On the simplex with the prior as the
-    anchor it is :math:`smoothing \cdot \log \sum_k q_k \exp(f_k / smoothing)` in the entropic geometry.
+    with the symbols of :func:`respond`. For smoothing 0 it is the support function of the set. On the simplex with the prior
+    as the anchor it is :math:`smoothing \cdot \log \sum_k q_k \exp(f_k / smoothing)` in the entropic geometry.
 
     Parameters
     ----------

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from minimax_opt.ambiguity import host
 from minimax_opt.ambiguity.base import AmbiguitySet, Geometry
+from minimax_opt.ambiguity.constraints import HostConstraints, KLConstraint
 from minimax_opt.ambiguity.roots import attach_root, increasing_root
 from minimax_opt.ambiguity.simplex import respond_on_simplex
 from minimax_opt.arrays import Host
@@ -60,17 +61,19 @@ class KLBall(AmbiguitySet):
             raise ValueError(f"`radius` must be a float >= 0 (inf is allowed), got {self.radius!r}.")
 
     @property
-    def least_support(self) -> float:
+    def _least_support(self) -> float:
         return math.exp(-self.radius)
 
     def check_pair(self, smoothing: float, geometry: Geometry) -> None:
+        """Raise ValueError where this set has no exact response in this geometry."""
         super().check_pair(smoothing, geometry)
         if geometry == "euclidean" and smoothing > 0.0:
             raise ValueError(
-                "KLBall with geometry='euclidean' and smoothing > 0 has no exact response. Use geometry='entropic', or ChiSquareBall."
+                "KLBall with geometry='euclidean' and smoothing > 0 has no exact response. "
+                "Use geometry='entropic', or ChiSquareBall."
             )
 
-    def base_respond(self, losses: Tensor, prior: Tensor, smoothing: float, geometry: Geometry, anchor: Tensor) -> Tensor:
+    def _respond_in_base(self, losses: Tensor, prior: Tensor, smoothing: float, geometry: Geometry, anchor: Tensor) -> Tensor:
         if self.radius == 0.0:
             return prior.expand_as(losses)
         least = 1.0 / losses.shape[-1] if self.prior is None else min(self.prior)
@@ -80,17 +83,19 @@ class KLBall(AmbiguitySet):
             losses = losses + smoothing * (anchor.log() - prior.log())
         return _tilt(losses, prior, self.radius, smoothing)
 
-    def base_divergence_radius(self, prior: Host, geometry: Geometry) -> float:
+    def _base_divergence_radius(self, prior: Host, geometry: Geometry) -> float:  # noqa: ARG002
         return self.radius if geometry == "entropic" else self.radius / 2.0
 
     def describe(self) -> str:
+        """The set in one line."""
         return f"KL ball, radius {self.radius:g}{self.describe_options()}"
 
-    def constraints(self, n_tasks: int) -> host.HostConstraints:
+    def constraints(self, n_tasks: int) -> HostConstraints:
+        """The base set and the floor as data for NumPy solvers."""
         prior = self.prior_weights(n_tasks)
-        return host.HostConstraints(prior, self.floor, ball=host.KLConstraint(prior, self.radius))
+        return HostConstraints(prior, self.floor, ball=KLConstraint(prior, self.radius))
 
-    def base_host_weights(self, losses: Host, prior: Host) -> Host:
+    def _base_host_weights(self, losses: Host, prior: Host) -> Host:
         return host.kl_weights(losses, prior, self.radius)
 
 
@@ -129,7 +134,8 @@ def _tilt(losses: Tensor, prior: Tensor, radius: float, smoothing: float) -> Ten
         active = divergence(limit) > slack
         # KL(t) <= t^2 / 8 for losses of range 1 (Hoeffding), so that the root is at least sqrt(8 slack).
         lower = (slack.sqrt() * 2.8).clamp(max=limit).log()
-        root = torch.where(active, increasing_root(log_equation, lower, limit.log()).exp(), 1.0)
+        start = (slack * 2.0 / variance(torch.zeros_like(slack))).log() / 2  # KL(t) is about t^2 variance / 2
+        root = torch.where(active, increasing_root(log_equation, start, lower, limit.log()).exp(), 1.0)
     if torch.is_grad_enabled() and g.requires_grad:
         slope = (root * variance(root)).detach()
         root = attach_root(root, divergence, torch.where(active & (slope > 0), slope, math.inf))

@@ -47,7 +47,7 @@ def worst_case(ambiguity: AmbiguitySet, losses: Array, smoothing: float, geometr
         if smoothing > 0.0:
             value = value - (1.0 - floor) * smoothing * _divergence(r.base, r.anchor, geometry)
         value = value + r.top.squeeze(-1)
-    return _like(losses, _Envelope.apply(f, weights, value))
+    return _like(losses, _Envelope.apply(f, weights, value))  # type: ignore[no-untyped-call]
 
 
 def _base_response(
@@ -60,7 +60,7 @@ def _base_response(
     top = torch.where(maximum > -math.inf, maximum, 0.0)
     shifted = wide - top
     solvable, anchored = _avoidable(ambiguity, shifted, prior, start, geometry if smoothing > 0.0 else "euclidean")
-    base = ambiguity.base_respond(solvable, prior, smoothing, geometry, anchored)
+    base = ambiguity._respond_in_base(solvable, prior, smoothing, geometry, anchored)
     base = torch.where(maximum < math.inf, base, math.nan)  # also for a maximum of nan
     return _Response(top, shifted, prior, start, base)
 
@@ -77,7 +77,7 @@ def _avoidable(
     if geometry == "entropic":
         present = present & (anchor > 0)
     mass = torch.where(present, prior, 0.0).sum(-1, keepdim=True)
-    least = ambiguity.least_support - 8.0 * torch.finfo(losses.dtype).eps
+    least = ambiguity._least_support - 8.0 * torch.finfo(losses.dtype).eps
     hopeless = ~present.all(-1, keepdim=True) & ((mass < least) | (mass <= 0))
     replaced = torch.where(present | (mass <= 0), 0.0, -1.0).to(losses.dtype)
     return torch.where(hopeless, replaced, losses), torch.where(hopeless, prior, anchor)
@@ -89,23 +89,26 @@ def _charge(weights: Tensor, losses: Tensor) -> Tensor:
 
 
 def _divergence(weights: Tensor, anchor: Tensor, geometry: Geometry) -> Tensor:
-    """D(w, anchor). The two linear terms of KL cancel its rounding error to first order where w is close to the anchor."""
+    """D(w, anchor), with all digits also where w is close to the anchor: there log(w/a) = log1p((w - a)/a)."""
     if geometry == "euclidean":
         return (weights - anchor).square().sum(-1) / 2
-    return (torch.where(weights > 0, weights * (weights / anchor).log(), 0.0) - weights + anchor).sum(-1)
+    step = weights - anchor
+    ratio = weights / anchor
+    log_ratio = torch.where(ratio > 0.5, (step / anchor).log1p(), ratio.log())
+    return (torch.where(weights > 0, weights * log_ratio, 0.0) - step).sum(-1)
 
 
 class _Envelope(torch.autograd.Function):
-    """The value with its exact gradient, the weights (Danskin); they bring their own graph, so that it can be differentiated again."""
+    """The value with its exact gradient, the weights (Danskin), which bring their own graph for a second derivative."""
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(losses: Tensor, weights: Tensor, value: Tensor) -> Tensor:
+    def forward(losses: Tensor, weights: Tensor, value: Tensor) -> Tensor:  # noqa: ARG004
         return value.to(losses.dtype)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:  # noqa: ARG004
         ctx.save_for_backward(inputs[1])
         ctx.dtype = inputs[0].dtype
 

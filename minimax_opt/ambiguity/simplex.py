@@ -11,6 +11,7 @@ from torch import Tensor
 
 from minimax_opt.ambiguity import host
 from minimax_opt.ambiguity.base import AmbiguitySet, Geometry
+from minimax_opt.ambiguity.constraints import HostConstraints
 from minimax_opt.arrays import Host
 from minimax_opt.ops import project_simplex
 
@@ -45,22 +46,24 @@ class Simplex(AmbiguitySet):
     floor: float = 0.0
 
     @property
-    def least_support(self) -> float:
+    def _least_support(self) -> float:
         return 0.0
 
-    def base_respond(self, losses: Tensor, prior: Tensor, smoothing: float, geometry: Geometry, anchor: Tensor) -> Tensor:
+    def _respond_in_base(self, losses: Tensor, prior: Tensor, smoothing: float, geometry: Geometry, anchor: Tensor) -> Tensor:
         return respond_on_simplex(losses, prior, smoothing, geometry, anchor)
 
-    def base_divergence_radius(self, prior: Host, geometry: Geometry) -> float:
+    def _base_divergence_radius(self, prior: Host, geometry: Geometry) -> float:  # noqa: ARG002
         return math.inf
 
     def describe(self) -> str:
+        """The set in one line."""
         return f"simplex{self.describe_options()}"
 
-    def constraints(self, n_tasks: int) -> host.HostConstraints:
-        return host.HostConstraints(self.prior_weights(n_tasks), self.floor)
+    def constraints(self, n_tasks: int) -> HostConstraints:
+        """The base set and the floor as data for NumPy solvers."""
+        return HostConstraints(self.prior_weights(n_tasks), self.floor)
 
-    def base_host_weights(self, losses: Host, prior: Host) -> Host:
+    def _base_host_weights(self, losses: Host, prior: Host) -> Host:
         return host.simplex_weights(losses, prior)
 
 

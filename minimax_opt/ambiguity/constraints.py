@@ -1,0 +1,103 @@
+"""The sets as constraints, for solvers on the host: NumPy float64, no torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from minimax_opt.arrays import Host
+
+
+class BallConstraint(Protocol):
+    """A smooth separable convex constraint value(w) <= radius."""
+
+    @property
+    def radius(self) -> float:
+        """The right-hand side."""
+
+    def value(self, w: Host) -> float:
+        """The divergence of w, shape (K,), from the prior."""
+
+    def gradient(self, w: Host) -> Host:
+        """Its gradient, shape (K,)."""
+
+    def curvature(self, w: Host) -> Host:
+        """The diagonal of its Hessian, shape (K,)."""
+
+
+@dataclass(frozen=True, eq=False)
+class KLConstraint:
+    r""":math:`\sum_k w_k \log(w_k / q_k) \le radius`; gradient and curvature need w > 0."""
+
+    prior: Host
+    radius: float
+
+    def value(self, w: Host) -> float:
+        """KL(w || q), with 0 log 0 = 0."""
+        ratio = w / self.prior
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return float(np.where(w > 0, w * np.log(ratio), 0.0).sum())
+
+    def gradient(self, w: Host) -> Host:
+        """log(w / q) + 1."""
+        gradient: Host = np.log(w / self.prior) + 1.0
+        return gradient
+
+    def curvature(self, w: Host) -> Host:
+        """1 / w."""
+        return 1.0 / w
+
+
+@dataclass(frozen=True, eq=False)
+class ChiSquareConstraint:
+    r""":math:`\frac12 \sum_k (w_k - q_k)^2 / q_k \le radius`."""
+
+    prior: Host
+    radius: float
+
+    def value(self, w: Host) -> float:
+        """Half the chi-square divergence of w from q."""
+        step = w - self.prior
+        return 0.5 * float(step @ (step / self.prior))
+
+    def gradient(self, w: Host) -> Host:
+        """W / q - 1."""
+        return w / self.prior - 1.0
+
+    def curvature(self, w: Host) -> Host:  # noqa: ARG002
+        """1 / q."""
+        return 1.0 / self.prior
+
+
+@dataclass(frozen=True, eq=False)
+class HostConstraints:
+    """A base set {w >= 0, sum w = 1, w <= cap, ball.value(w) <= ball.radius} and the floor that is mixed in afterwards.
+
+    Attributes
+    ----------
+    prior : ndarray, shape (K,)
+    floor : float
+    cap : ndarray, shape (K,), or None
+    ball : BallConstraint or None
+    """
+
+    prior: Host
+    floor: float = 0.0
+    cap: Host | None = None
+    ball: BallConstraint | None = None
+
+    def violation(self, w: Host) -> float:
+        """The largest amount by which `w` breaks a constraint of the base set; nan counts as inf."""
+        amounts = [abs(float(w.sum()) - 1.0), -float(w.min())]
+        if self.cap is not None:
+            amounts.append(float((w - self.cap).max()))
+        if self.ball is not None:
+            amounts.append(self.ball.value(np.maximum(w, 0.0)) - self.ball.radius)
+        worst = max(math.inf if math.isnan(a) else a for a in amounts)
+        return max(worst, 0.0)
+
+
+__all__ = ["BallConstraint", "ChiSquareConstraint", "HostConstraints", "KLConstraint"]
