@@ -8,19 +8,23 @@ from typing import Any
 import numpy as np
 import torch
 
-from minimax_opt.arrays import HOST, Array, space_of, to_host
+from minimax_opt.arrays import HOST, Array, Host, space_of, to_host
 from minimax_opt.tasks.base import Tasks
 from minimax_opt.tasks.numpy_function import NumPyTasks
 from minimax_opt.tasks.torch_function import TorchTasks
 
 DIRECTIONS = 3
+SHORTER = np.array(
+    [1.0, 1e-1, 1e-2, 1e-3]
+)  # steps to try: a wrong Jacobian disagrees at all of them, a right one at the bad ones
 
 
 def check_jacobian(fun: Tasks | Callable[..., Any], x: Array, jac: Any = None, *, seed: int = 0) -> float:
     """The largest relative error of a Jacobian at `x`, by directional finite differences.
 
     Along random unit directions h, J h is compared with the Richardson extrapolation (4 D(s/2) - D(s)) / 3 of central differences
-    D(s) = (f(x + s h) - f(x - s h)) / (2 s), whose error is O(s^4).
+    D(s) = (f(x + s h) - f(x - s h)) / (2 s), whose error is O(s^4); of four step lengths s the one that agrees best with the task's
+    row counts. Takes 48 evaluations of the losses.
 
     Parameters
     ----------
@@ -56,20 +60,22 @@ def check_jacobian(fun: Tasks | Callable[..., Any], x: Array, jac: Any = None, *
     evaluation = tasks.at(space.asarray(home))
     losses, jacobian = to_host(evaluation.losses), to_host(evaluation.jacobian())
     scale = max(1.0, float(np.linalg.norm(home)))
-    step = eps**0.2 * scale  # balances the truncation error s^4 with the rounding error eps / s
 
-    def difference(direction: Any, s: float) -> Any:
-        ahead, behind = home + s * direction, home - s * direction
-        return (to_host(tasks(space.asarray(ahead))) - to_host(tasks(space.asarray(behind)))) / (2 * s)
+    def central(direction: Host, step: float) -> Host:
+        ahead, behind = space.asarray(home + step * direction), space.asarray(home - step * direction)
+        return (to_host(tasks(ahead)) - to_host(tasks(behind))) / (2 * step)
 
     directions = np.random.default_rng(seed).standard_normal((DIRECTIONS, len(home)))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    numeric = np.stack([(4 * difference(h, step / 2) - difference(h, step)) / 3 for h in directions])
+    # s = eps^(1/5) balances the truncation error s^4 with the rounding error eps / s for functions that vary over lengths of `scale`
+    steps = eps**0.2 * scale * SHORTER
+    numeric = np.array([[(4 * central(h, s / 2) - central(h, s)) / 3 for h in directions] for s in steps])
     analytic = directions @ jacobian.T
-    largest = np.maximum(np.abs(numeric), np.abs(analytic)).max(0)
+    largest = np.maximum(np.abs(numeric), np.abs(analytic)).max(1, keepdims=True)
     # derivatives so small beside the losses are rounding, and agree with anything
     negligible = eps ** (1 / 3) * np.abs(losses) / scale + np.finfo(float).tiny
-    return float(np.max(np.abs(numeric - analytic) / np.maximum(largest, negligible)))
+    errors = np.abs(numeric - analytic) / np.maximum(largest, negligible)
+    return float(errors.max(1).min(0).max())
 
 
 def _as_tasks(fun: Tasks | Callable[..., Any], x: Array, jac: Any) -> Tasks:

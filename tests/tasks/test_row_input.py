@@ -78,21 +78,45 @@ REFUSED = {
     "single matrix": ((A, B), ValueError, r"one matrix a task, got a single matrix of shape \(3, 2\); use `from_groups"),
     "too few targets": (([A, A], [B]), ValueError, r"`list_of_b` must have one vector a task: expected 2, got 1"),
     "too few weights": (([A], [B], [B, B]), ValueError, r"`sample_weights` must have one vector a task: expected 1, got 2"),
-    "not a matrix": (([A, np.ones(3)], [B, B]), ValueError, r"`list_of_A`, task 1 must be a matrix \(2-D\), got shape \(3,\); a single row is"),
-    "empty task": (([A, np.ones((0, 2))], [B, []]), ValueError, r"`list_of_A`, task 1 must have at least one row .* drop empty tasks"),
+    "not a matrix": (
+        ([A, np.ones(3)], [B, B]),
+        ValueError,
+        r"`list_of_A`, task 1 must be a matrix \(2-D\), got shape \(3,\); a single row is",
+    ),
+    "empty task": (
+        ([A, np.ones((0, 2))], [B, []]),
+        ValueError,
+        r"`list_of_A`, task 1 must have at least one row .* drop empty tasks",
+    ),
     "no columns": (([np.ones((3, 0))], [B]), ValueError, r"task 0 must have at least one row and one column"),
     "columns": (([A, np.ones((3, 4))], [B, B]), ValueError, r"same number of columns, but task 0 has 2 and task 1 has 4"),
-    "lengths": (([A, A], [B, B[:2]]), ValueError, r"`list_of_b`, task 1 must have shape \(3,\), one entry a row, got shape \(2,\)"),
+    "lengths": (
+        ([A, A], [B, B[:2]]),
+        ValueError,
+        r"`list_of_b`, task 1 must have shape \(3,\), one entry a row, got shape \(2,\)",
+    ),
     "matrix of targets": (([A], [B[:, None]]), ValueError, r"`list_of_b`, task 0 must have shape \(3,\).*got shape \(3, 1\)"),
     "nan": (([A, BAD], [B, B]), ValueError, r"`list_of_A`, task 1 must be finite, got nan or infinite entries; drop or impute"),
     "nan target": (([A], [[0, 1, np.nan]]), ValueError, r"`list_of_b`, task 0 must be finite"),
     "strings": (([A], [["a", "b", "c"]]), TypeError, r"`list_of_b`, task 0 must hold real numbers, got dtype <U1"),
     "complex": (([A * 1j], [B]), TypeError, r"`list_of_A`, task 0 must hold real numbers, got dtype complex128"),
-    "negative weight": (([A, A], [B, B], [B + 1, [1, -1, 2]]), ValueError, r"`sample_weights`, task 1 must be nonnegative .* smallest entry -1"),
+    "negative weight": (
+        ([A, A], [B, B], [B + 1, [1, -1, 2]]),
+        ValueError,
+        r"`sample_weights`, task 1 must be nonnegative .* smallest entry -1",
+    ),
     "zero weights": (([A], [B], [B]), ValueError, r"`sample_weights`, task 0 must be nonnegative with a positive sum, .* sum 0"),
     "mixture": (([torch.ones(3, 2)], [B]), TypeError, r"must be all NumPy or all torch, got both; convert one of them"),
-    "dtypes": (([torch.ones(3, 2)], [torch.zeros(3).double()]), TypeError, r"one floating dtype, got \['torch.float32', 'torch.float64'\]"),
-    "half": (([torch.ones(3, 2).half()], [torch.zeros(3).half()]), TypeError, r"must be float32 or float64, got torch.float16; use `.float\(\)`"),
+    "dtypes": (
+        ([torch.ones(3, 2)], [torch.zeros(3).double()]),
+        TypeError,
+        r"one floating dtype, got \['torch.float32', 'torch.float64'\]",
+    ),
+    "half": (
+        ([torch.ones(3, 2).half()], [torch.zeros(3).half()]),
+        TypeError,
+        r"must be float32 or float64, got torch.float16; use `.float\(\)`",
+    ),
 }
 
 
@@ -104,8 +128,16 @@ def test_bad_lists_are_refused(arguments, error, message):
 
 GROUPS = {
     "shape": ((A, B, [0, 1]), ValueError, r"`groups` must give one label a row, shape \(3,\), got shape \(2,\)"),
-    "floats": ((A, B, [0.5, 1.5, 1.5]), TypeError, r"`groups` must be integers or strings, got dtype float64; bin a continuous variable"),
-    "weights": ((A, B, ["u", "v", "v"], [1, 0, 0]), ValueError, r"`sample_weights`, task 'v' must be nonnegative with a positive sum"),
+    "floats": (
+        (A, B, [0.5, 1.5, 1.5]),
+        TypeError,
+        r"`groups` must be integers or strings, got dtype float64; bin a continuous variable",
+    ),
+    "weights": (
+        (A, B, ["u", "v", "v"], [1, 0, 0]),
+        ValueError,
+        r"`sample_weights`, task 'v' must be nonnegative with a positive sum",
+    ),
     "target": ((A, B[:2], [0, 1, 1]), ValueError, r"`b` must have shape \(3,\)"),
     "matrix": ((B, B, [0, 1, 1]), ValueError, r"`A` must be a matrix \(2-D\), got shape \(3,\)"),
 }

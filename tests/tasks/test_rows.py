@@ -68,7 +68,9 @@ def test_torch_data_give_the_same_as_numpy_data(family, sizes, weighted):
 
 
 @FAMILY
-@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))])
+@pytest.mark.parametrize(
+    "device", ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
+)
 @pytest.mark.parametrize("sizes", [SIZES["equal"], SIZES["unequal"], SIZES["many unequal"]])
 def test_float32_stays_float32_where_it_is(family, sizes, device):
     A, b, s = lists(sizes, family)

@@ -1,0 +1,109 @@
+"""Modules: equal to plain autograd, and never changed unless asked."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.utils import parameters_to_vector
+
+from minimax_opt.tasks import ModuleTasks, check_jacobian
+
+GENERATOR = torch.Generator().manual_seed(0)
+DATA = [(torch.randn(6, 3, generator=GENERATOR).double(), torch.randn(6, 2, generator=GENERATOR).double()) for _ in range(3)]
+
+
+def network():
+    torch.manual_seed(1)
+    module = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 2)).double()
+    module[0].bias.requires_grad_(False)
+    return module
+
+
+def losses(model):
+    return torch.stack([F.mse_loss(model(inputs), targets) for inputs, targets in DATA])
+
+
+def state(module):
+    return {name: value.clone() for name, value in module.state_dict().items()}
+
+
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_derivatives_equal_plain_autograd_and_the_module_stays_as_it_is(mode):
+    module = getattr(network(), mode)()
+    plain, before = copy.deepcopy(module), state(module)
+    tasks, weights = ModuleTasks(module, losses, hessian=True), torch.tensor([0.2, 0.5, 0.3], dtype=torch.float64)
+    x = tasks.x0()
+    evaluation = tasks.at(x)
+    gradient, jacobian, hessian = evaluation.gradient(weights), evaluation.jacobian(), evaluation.hessian(weights)
+
+    values = losses(plain)
+    trainable = [p for p in plain.parameters() if p.requires_grad]
+    rows = [parameters_to_vector([g for g in torch.autograd.grad(v, trainable, retain_graph=True)]) for v in values]
+    torch.testing.assert_close(evaluation.losses, values.detach())
+    torch.testing.assert_close(jacobian, torch.stack(rows))
+    torch.testing.assert_close(gradient, weights @ torch.stack(rows))
+    step = 1e-6 * torch.linspace(-1, 1, len(x), dtype=torch.float64)
+    difference = (tasks.at(x + step).gradient(weights) - tasks.at(x - step).gradient(weights)) / 2
+    torch.testing.assert_close(hessian @ step, difference, rtol=1e-5, atol=1e-12)
+
+    assert tasks.n_variables == len(x) == sum(p.numel() for p in trainable)
+    for name, value in state(module).items():
+        assert torch.equal(value, before[name]), name
+    assert all(p.grad is None for p in module.parameters())
+    assert check_jacobian(tasks, x) < 1e-6
+
+
+def test_load_writes_the_trainable_parameters_only():
+    module = network().eval()
+    tasks = ModuleTasks(module, losses)
+    frozen, x = module[0].bias.clone(), tasks.x0() + 1.0
+    tasks.load(x.numpy())
+    assert torch.equal(tasks.x0(), x)
+    assert torch.equal(module[0].bias, frozen)
+    torch.testing.assert_close(losses(module).detach(), tasks(x))
+    x += 1.0
+    assert not torch.equal(tasks.x0(), x), "the module must not share memory with x"
+    with pytest.raises(ValueError, match=r"`x` must have shape \(\d+,\) to fit the module's parameters, got shape \(2,\)"):
+        tasks.load(torch.zeros(2))
+
+
+def test_tied_parameters_count_once():
+    module = nn.Sequential(nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False))
+    module[1].weight = module[0].weight
+    tasks = ModuleTasks(module, lambda model: [model(torch.ones(3)).sum(), model(torch.ones(3)).square().sum()])
+    assert tasks.n_variables == 9
+    assert tasks(2 * torch.eye(3).reshape(-1)).tolist() == [12.0, 48.0]
+
+
+def test_batches_and_several_inputs():
+    module = nn.Bilinear(1, 1, 1, bias=False)
+    tasks = ModuleTasks(
+        module,
+        lambda model, batch: [model(torch.ones(1), input2=torch.full((1,), 10.0 if batch is None else float(batch))).sum()],
+        batches=lambda generator, size: generator.integers(0, 5, size).sum(),
+    )
+    x = torch.ones(1)
+    assert tasks(x).tolist() == [10.0]
+    assert tasks.sample(np.random.default_rng(0), 3)(x).tolist() == [float(np.random.default_rng(0).integers(0, 5, 3).sum())]
+
+
+def test_space_is_that_of_the_parameters():
+    space = ModuleTasks(nn.Linear(2, 1), losses).space
+    assert (space.kind, space.dtype, space.device.type) == ("torch", torch.float32, "cpu")
+
+
+def test_other_modules_are_refused():
+    with pytest.raises(TypeError, match=r"`module` must be a torch.nn.Module, got function"):
+        ModuleTasks(lambda x: x, losses)
+    with pytest.raises(ValueError, match="at least one trainable parameter; check `requires_grad`"):
+        ModuleTasks(nn.Tanh(), losses)
+    mixed = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2).double())
+    with pytest.raises(
+        ValueError, match=r"one dtype on one device, got \['torch.float32 on cpu', 'torch.float64 on cpu'\]; use `module.to"
+    ):
+        ModuleTasks(mixed, losses)
