@@ -15,10 +15,7 @@ F_w(x + h) >= F_w(x) - nu delta + (exp(-kappa delta) + kappa delta - 1) / kappa^
 F_w(x) - omega, omega = (c + (1 - c) ln(1 - c)) / kappa^2 -> nu^2 / 2 as kappa -> 0. (The generalised self-concordance of
 Bach, Electronic Journal of Statistics 4, 2010, made affine invariant.)
 
-Sharpness. Let w + e_i and w - e_i lie in W for the rows e_i of E, let y have V(f(y)) + r(y) <= U = the value at x, h = y - x, and
-sigma = U - F_w(x). Convexity gives <w +- e_i, f(x) + J h> + ... <= U, so |e_i'J h| <= sigma + |e_i'f(x)| + |g||h| for every i, and, where
-the losses are quadratic, h'Hh/2 <= sigma + |g||h|. If every h with |h| <= R that satisfies these has |h| < R, the level set, being
-connected, lies in the ball of radius R.
+Sharpness. The radii are proven in :mod:`minimax_opt.level_set`.
 """
 
 from __future__ import annotations
@@ -29,8 +26,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.linalg import lapack, qr
 
-from minimax_opt.ambiguity import AmbiguitySet, CVaR, Simplex
-from minimax_opt.arrays import Array, Host, norm, to_host
+from minimax_opt.arrays import Array, norm, to_host
+from minimax_opt.level_set import level_set_radius
 from minimax_opt.regularizers import Ridge
 
 if TYPE_CHECKING:
@@ -150,7 +147,10 @@ def _singular_curvature_bound(point: Point, weights: Array) -> float:
         strength = np.sqrt(np.diag(regularizer.hessian(point.problem.n_variables)))
         rows, v = np.vstack([rows, np.diag(strength)]), np.concatenate([v, strength * to_host(point.x)])
     scale = np.linalg.norm(rows, axis=0)
-    basis = qr(rows / np.where(scale > 0, scale, 1.0), mode="economic", check_finite=False)[0]
+    basis, triangle = qr(rows / np.where(scale > 0, scale, 1.0), mode="economic", check_finite=False)
+    rotation, triangle, _ = qr(triangle, mode="economic", pivoting=True, check_finite=False)  # pivoting the tall matrix itself is slow
+    sizes = np.abs(triangle.diagonal())
+    basis = basis @ rotation[:, sizes > max(rows.shape) * np.finfo(float).eps * sizes[0]]  # the rest is no direction of B's range
     leverage = np.linalg.norm(basis[: len(ratios)], axis=1)
     return point.weighted_value(weights) - decrement(float(np.linalg.norm(basis.T @ v)), float(np.max(ratios * leverage)))
 
@@ -170,56 +170,8 @@ def sharpness_bound(point: Point, weights: Array) -> float:
     problem = point.problem
     if problem.domain is not None or not problem.tasks.has_jacobian:
         return -np.inf
-    radius = level_set_radius(point, weights)
+    radius = level_set_radius(point, to_host(weights))
     return point.weighted_value(weights) - radius * norm(point.gradient(weights)) if np.isfinite(radius) else -np.inf
-
-
-def level_set_radius(point: Point, weights: Array) -> float:
-    """R such that every y with value(y) <= value(x) has |y - x| < R (module docstring, sharpness); inf where none is proven."""
-    problem, host_weights = point.problem, to_host(weights)
-    exchange = exchanges(problem.ambiguity, host_weights)
-    if exchange is None:
-        return np.inf
-    receiver, givers, amounts = exchange
-    jacobian, losses = to_host(point.jacobian()), to_host(point.losses)
-    rows = amounts[:, None] * (jacobian[givers] - jacobian[receiver])
-    offsets = np.abs(amounts * (losses[givers] - losses[receiver]))
-    norm_g = norm(point.gradient(weights))
-    sigma = max(point.value - point.weighted_value(weights), 0.0) + 4 * np.finfo(float).eps * np.abs(losses).max()
-    quadratic = problem.tasks.curvature != "general" and (problem.tasks.curvature == "quadratic" or problem.regularizer is not None)
-    hessian = point.hessian(weights) if quadratic else None
-
-    def implied(radius: float) -> float:
-        """The largest |h| that the inequalities allow among |h| <= radius."""
-        limits = sigma + offsets + norm_g * radius
-        scaled = rows / limits[:, None]
-        gram = scaled.T @ scaled / max(len(limits), 1)
-        if hessian is not None:
-            gram += hessian / (2 * (sigma + norm_g * radius))
-        smallest = float(np.linalg.eigvalsh(gram)[0])
-        rounding = len(gram) * np.finfo(float).eps * float(np.trace(gram))
-        return float(np.sqrt((1 + (hessian is not None)) / (smallest - rounding))) if smallest > rounding else np.inf
-
-    if len(rows) < problem.n_variables and hessian is None:
-        return np.inf
-    radius = 2 * implied(0.0)
-    return radius if np.isfinite(radius) and implied(radius) < radius else np.inf
-
-
-def exchanges(ambiguity: AmbiguitySet, weights: Host) -> tuple[int, Host, Host] | None:
-    """Tasks that can trade weight both ways with the heaviest free one: (receiver, givers, amounts) with w +- amount (e_giver - e_receiver) in W."""
-    if not isinstance(ambiguity, (Simplex, CVaR)):
-        return None
-    n_tasks = len(weights)
-    lower = ambiguity.floor * ambiguity.prior_weights(n_tasks)
-    cap = ambiguity.constraints(n_tasks).cap
-    upper = np.full(n_tasks, np.inf) if cap is None else lower + (1 - ambiguity.floor) * cap
-    room = np.minimum(weights - lower, upper - weights)
-    receiver = int(np.argmax(room))
-    amounts = np.minimum(room, room[receiver]) / 2
-    givers = np.flatnonzero(amounts > 0)
-    givers = givers[givers != receiver]
-    return receiver, givers, amounts[givers]
 
 
 BOUNDS = {

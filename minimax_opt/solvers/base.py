@@ -64,6 +64,7 @@ class Solver(ABC):
     name: ClassVar[str]
     on_host: ClassVar[bool] = False  # True: x, weights and losses are NumPy float64 whatever the tasks' space
     max_iter: ClassVar[int] = 1000  # default iteration limit
+    certifies_itself: ClassVar[bool] = False  # True: `State.certify` alone says when; the loop adds no certificates of its own
 
     def refuses(self, problem: Problem) -> str | None:
         """Why this method cannot solve `problem`, with a hint on what to do; None where it can."""

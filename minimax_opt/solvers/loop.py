@@ -63,6 +63,8 @@ class Run:
                 self.weights = state.weights
         if self.problem.declared and self._contradicted(point):
             return Status.NOT_CONVEX
+        if state.status is Status.UNBOUNDED:  # before any test relative to |fun|, which runs away
+            return state.status
         due = not self.solver.certifies_itself and self.nit % CERTIFY_EVERY == 0
         if state.certify or state.status is not None or due:
             self.certify(point, state.weights)
@@ -157,6 +159,7 @@ def run(
     """Run `solver` on `problem` from `point0`; see :func:`minimax_opt.minimize_max` for the arguments and the result."""
     keeper = Keeper(checkpoint, problem, (solver.name, repr(solver), problem.n_tasks, problem.n_variables, seed))
     memory, state = keeper.resume() or _begin(solver, problem, point0, weights0, target, seed)
+    solver = memory.solver  # with what it keeps between steps
     try:
         status = memory.observe(state) if memory.nit == 0 else memory._finished()
         while status is None:
@@ -233,7 +236,7 @@ class Keeper:
 
 def _closing(memory: Run, state: State, status: Status) -> MinimaxResult:
     """Certify the last iterate, and the best point, if the solve ended before they were."""
-    if memory.best.finite and status not in (Status.CONVERGED, Status.INTERRUPTED, Status.NOT_CONVEX):
+    if memory.best.finite and status not in (Status.CONVERGED, Status.INTERRUPTED, Status.NOT_CONVEX, Status.UNBOUNDED):
         if state.point.finite:
             memory.certify(state.point, state.weights)
         memory.certify(memory.best, memory.weights)
