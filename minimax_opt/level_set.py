@@ -1,0 +1,141 @@
+r"""Proven radii of level sets: R such that value(y) <= value(x) implies |y - x| < R.
+
+Affine losses have no curvature; what keeps a minimiser near is that the worst case grows in every direction. Let w in W, h = y - x, J the
+Jacobian at x, U = value(x) and F_v = <v, f> + r. For every v in W, convexity gives F_v(x) + <grad F_v(x), h> <= F_v(y) <= value(y) <= U.
+
+*Trades* (simplex, CVaR). Let w + e_i and w - e_i lie in W, sigma = U - F_w(x), g = grad F_w(x). Both signs together give
+|e_i'J h| <= sigma + |e_i'f(x)| + |g||h|, and where the losses are quadratic also h'Hh/2 <= sigma + |g||h|. With a trial R in place of |h| on
+the right they confine h to an ellipsoid; if its longest half-axis is below R, then no point of the level set has |h| = R, and the level
+set, being convex and containing h = 0, lies inside.
+
+*A ball of weights* (Kullback-Leibler, chi-square). Its boundary is curved: nothing can be traded both ways at w itself. So step inside,
+v = (1 - theta) w + theta q, where slack = radius - D(v, q) > 0. With M = diag D''(v), every d with sum d = 0, <D'(v), d> = 0, d'Md <= rho^2 =
+min(slack, min_k v_k^2 M_kk) has |d_k| <= v_k and D(v + d, q) <= D(v, q) + d'Md <= radius, for both divergences ((1+s) ln(1+s) - s <= s^2
+on s >= -1). Maximising over d, with P the projector orthogonal to M^{-1/2} 1 and M^{-1/2} D'(v),
+
+    rho |P M^{-1/2} J h| - |grad F_v(x)||h| <= U - F_v(x) + rho |P M^{-1/2} f(x)|,
+
+which bounds |h| once rho times the smallest singular value of P M^{-1/2} J exceeds |grad F_v(x)|: rho is of order sqrt(theta), the gradient
+of order theta.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from minimax_opt.ambiguity import CVaR, Simplex
+from minimax_opt.arrays import Host, norm, to_host
+
+if TYPE_CHECKING:
+    from minimax_opt.ambiguity import AmbiguitySet
+    from minimax_opt.problem import Point
+
+EPS = float(np.finfo(float).eps)
+
+
+def level_set_radius(point: Point, weights: Host) -> float:
+    """R such that value(y) <= value(x) implies |y - x| < R, for convex tasks with a Jacobian; inf where none is proven.
+
+    Parameters
+    ----------
+    point : Point
+        x, evaluated.
+    weights : ndarray, shape (K,)
+        A point of W, best the adversary's at the solution.
+    """
+    if isinstance(point.problem.ambiguity, (Simplex, CVaR)):
+        return _radius_by_trades(point, weights)
+    return _radius_by_ball(point, weights)
+
+
+def _radius_by_trades(point: Point, weights: Host) -> float:
+    problem = point.problem
+    receiver, givers, amounts = trades(problem.ambiguity, weights)
+    quadratic = problem.tasks.curvature == "quadratic" or (problem.tasks.curvature == "affine" and problem.regularizer is not None)
+    if len(givers) < problem.n_variables and not quadratic:
+        return np.inf
+    jacobian, losses = to_host(point.jacobian()), to_host(point.losses)
+    rows = amounts[:, None] * (jacobian[givers] - jacobian[receiver])
+    offsets = np.abs(amounts * (losses[givers] - losses[receiver]))
+    slope = norm(point.gradient(problem.space.asarray(weights)))
+    sigma = max(point.value - point.weighted_value(problem.space.asarray(weights)), 0.0) + 4 * EPS * float(np.abs(losses).max())
+    hessian = point.hessian(problem.space.asarray(weights)) if quadratic else None
+
+    def longest(radius: float) -> float:
+        """The largest |h| that the inequalities allow among |h| <= radius."""
+        limits = sigma + offsets + slope * radius
+        scaled = rows / limits[:, None]
+        gram = scaled.T @ scaled / max(len(limits), 1)
+        if hessian is not None:
+            gram += hessian / (2 * (sigma + slope * radius))
+        return _longest_axis(gram, 1 + (hessian is not None))
+
+    radius = 2 * longest(0.0)
+    return radius if np.isfinite(radius) and longest(radius) < radius else np.inf
+
+
+def _longest_axis(matrix: Host, level: float) -> float:
+    """max |h| over h'matrix h <= level, rounded up; inf for a singular matrix."""
+    smallest = float(np.linalg.eigvalsh(matrix)[0])
+    rounding = len(matrix) * EPS * float(np.trace(matrix))
+    return float(np.sqrt(level / (smallest - rounding))) if smallest > rounding else np.inf
+
+
+def trades(ambiguity: AmbiguitySet, weights: Host) -> tuple[int, Host, Host]:
+    """Tasks that can trade weight both ways with one receiver: (receiver, givers, amounts), w +- amount (e_giver - e_receiver) in W."""
+    n_tasks = len(weights)
+    lower = ambiguity.floor * ambiguity.prior_weights(n_tasks)
+    cap = ambiguity.constraints(n_tasks).cap
+    upper = np.full(n_tasks, np.inf) if cap is None else lower + (1 - ambiguity.floor) * cap
+    room = np.minimum(weights - lower, upper - weights)
+    receiver = int(np.argmax(room))
+    amounts = np.minimum(room, room[receiver]) / 2
+    givers = np.flatnonzero(amounts > 0)
+    givers = givers[givers != receiver]
+    return receiver, givers, amounts[givers]
+
+
+def _radius_by_ball(point: Point, weights: Host) -> float:
+    """The smallest radius over a few steps inside, and over which tasks d may move."""
+    problem = point.problem
+    constraints = problem.ambiguity.constraints(problem.n_tasks)
+    if constraints.ball is None or constraints.cap is not None:
+        return np.inf
+    floor, prior = constraints.floor, constraints.prior
+    base = np.maximum((weights - floor * prior) / (1 - floor), 0.0)
+    base = base / base.sum()
+    found = np.inf
+    for theta in (0.3, 0.1, 0.03, 0.01, 1e-3, 1e-4):
+        inner = (1 - theta) * base + theta * prior
+        slack = constraints.ball.radius - constraints.ball.value(inner)
+        if slack > 0:
+            found = min(found, *(_radius_inside(point, inner, slack, share) for share in (1.0, 0.1, 0.01)))
+    return found
+
+
+def _radius_inside(point: Point, inner: Host, slack: float, share: float) -> float:
+    """The bound of the module docstring for v = `inner`, with d on the tasks whose v_k^2 M_kk is at least `share` * slack."""
+    problem = point.problem
+    constraints = problem.ambiguity.constraints(problem.n_tasks)
+    assert constraints.ball is not None  # narrows the type; the caller has checked
+    metric = constraints.ball.curvature(inner)
+    room = inner**2 * metric
+    moving = room >= share * slack
+    if np.count_nonzero(moving) < problem.n_variables + 2:
+        return np.inf
+    rho = (1 - constraints.floor) * np.sqrt(min(slack, float(room[moving].min())))
+    root = np.sqrt(metric[moving])
+    normals = np.linalg.qr(np.column_stack([1 / root, constraints.ball.gradient(inner)[moving] / root]))[0]
+
+    def tangent(values: Host) -> Host:
+        scaled = (values.T / root).T
+        return scaled - normals @ (normals.T @ scaled)
+
+    mixed = problem.space.asarray((1 - constraints.floor) * inner + constraints.floor * constraints.prior)
+    losses = to_host(point.losses)
+    singular = np.linalg.svd(tangent(to_host(point.jacobian())[moving]), compute_uv=False)
+    growth = rho * (singular[-1] - len(singular) * EPS * singular[0]) - norm(point.gradient(mixed))
+    sigma = max(point.value - point.weighted_value(mixed), 0.0) + 4 * EPS * float(np.abs(losses).max())
+    return float((sigma + rho * np.linalg.norm(tangent(losses[moving]))) / growth) if growth > 0 else np.inf
