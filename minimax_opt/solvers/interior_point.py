@@ -24,13 +24,11 @@ from minimax_opt.solvers.interior_point_kkt import Iterate, Linearisation, Step,
 from minimax_opt.solvers.interior_point_start import first_iterate, improved, warm_iterate
 
 LOWEST_GAP = 0.02  # mu stays above this share of what the target needs: further down, rounding grows and nothing is gained
-import os
-BENDF=float(os.environ.get('BENDF','0.99'))
 PATIENCE, PATIENCE_AT_TARGET = 25, 6  # iterations without progress
 BREGMAN = 0.9  # a step's remainder <w, f(x + d) - f(x) - J d> may be this multiple of d'Hd; it is 1/2 for quadratics
 ABSORBED = 0.8  # share of a slack that curvature may take before the level rises
 OFF_CENTRE = 1e-3  # no pair's product falls below this share of the mean by curvature alone
-UNBOUNDED_VALUE = 1e12  # a value this far below zero, relative to the losses at the start, counts as unbounded
+UNBOUNDED_VALUE = 1e15  # a value this far below zero, relative to the losses at the start, counts as unbounded
 
 
 @dataclass
@@ -93,13 +91,14 @@ class InteriorPoint(Solver):
     ) -> InteriorPointState:
         adversary = Adversary(problem.ambiguity.constraints(problem.n_tasks))
         if weights0 is None:
-            best = improved(point, adversary)
-            iterate = first_iterate(best, adversary)
+            best, scale = improved(point, adversary)
+            iterate = first_iterate(best, adversary, scale)
         else:
             best = point
             iterate = warm_iterate(best, adversary, weights0)
         linear = Linearisation(adversary, iterate)
-        return InteriorPointState(best, adversary.member(linear.u), linear=linear, start=point, target=target)
+        status = Status.UNBOUNDED if _unbounded(problem, point, best) else None
+        return InteriorPointState(best, adversary.member(linear.u), status=status, linear=linear, start=point, target=target)
 
     def step(self, problem: Problem, state: InteriorPointState) -> InteriorPointState:
         old, goal = state.linear, state.target.gap(state.point.value)
@@ -138,7 +137,7 @@ class InteriorPoint(Solver):
         reached = float((slack + a * step.slack) @ (multiplier + b * step.multiplier)) / n_pairs
         mu = max(min(max(reached / mean, 0.0), 1.0) ** 3 * mean, LOWEST_GAP * goal / n_pairs)
         target = mu - product - step.slack * step.multiplier
-        bend = linear.ball_remainder(step, BENDF * a, BENDF * b)
+        bend = linear.ball_remainder(step, 0.99 * a, 0.99 * b)
         step = linear.step(target, bend)
         a, b = _lengths(linear, step, separate, 1.0)
         for _ in range(self.correctors):
@@ -168,16 +167,17 @@ def _search(problem: Problem, linear: Linearisation, step: Step, length: float) 
     point = problem.at(old.x + length * step.x)
     if problem.tasks.curvature == "affine":
         return point, share
-    ceiling = max(old.value, old.weighted_value(linear.w) + linear.complementarity)
-    ceiling += 1e-12 * abs(ceiling)
+    lower = old.weighted_value(linear.w)
+    excess = max(old.value - lower, linear.complementarity) + float(linear.gradient @ linear.apply_inverse(linear.gradient))
+    ceiling = lower + 2 * excess + 1e-12 * abs(old.value)
     general = problem.tasks.curvature == "general"
-    slopes = linear.jacobian @ step.x
+    slope = float(linear.gradient @ step.x)
     curvature = float(step.x @ linear.hessian @ step.x)
     for _ in range(40):
         moved = length * share
         if point.value <= ceiling:
-            remainder = float(linear.w @ (point.losses - old.losses - moved * slopes)) if general else 0.0
-            if remainder <= BREGMAN * moved**2 * curvature + 1e-13 * abs(ceiling):
+            remainder = point.weighted_value(linear.w) - lower - moved * slope if general else 0.0
+            if remainder <= BREGMAN * moved**2 * curvature + 1e-13 * (abs(ceiling) + abs(lower)):
                 break
         share /= 2
         point = problem.at(old.x + length * share * step.x)
@@ -201,14 +201,25 @@ def _moved(problem: Problem, linear: Linearisation, step: Step, lengths: tuple[f
 
 
 def _unbounded(problem: Problem, start: Point, point: Point) -> bool:
-    """Whether the worst case has no minimum: proven for affine tasks, presumed from an absurd value otherwise."""
-    if problem.strong_convexity > 0:
+    """Whether the worst case falls forever along x - x0: shown for affine and quadratic tasks, presumed from an absurd value otherwise.
+
+    Along d the losses are f(x0) + a J d + a^2 (d'H_k d) / 2: without end below where d'H_k d = 0 for all k and the worst case of J d is
+    below zero. A bounded problem has weights w* with J'w* = 0 wherever H is zero, hence no such d.
+    """
+    if problem.strong_convexity > 0 or not point.value < start.value:
         return False
-    if problem.tasks.curvature == "affine" and problem.regularizer is None:
-        descent = problem.worst_case(point.losses - start.losses)  # along x - x0, for every multiple of it
-        if descent >= 0:
+    size = 1.0 + float(np.abs(start.losses).max())
+    if problem.tasks.curvature == "general":
+        return point.value < -UNBOUNDED_VALUE * size
+    direction = point.x - start.x
+    flat = problem.tasks.curvature == "affine" and problem.regularizer is None
+    if not flat:
+        if point.value > -1e3 * size:
             return False
-        lengths = np.sqrt(np.einsum("kj,kj->k", point.jacobian(), point.jacobian()))
-        reach = float(lengths.max()) * float(np.linalg.norm(point.x - start.x)) + float(np.abs(start.losses).max())
-        return descent < -1e-10 * reach
-    return point.value < -UNBOUNDED_VALUE * (1.0 + float(np.abs(start.losses).max()))
+        hessian = start.hessian(Adversary(problem.ambiguity.constraints(problem.n_tasks)).prior)
+        if float(direction @ hessian @ direction) > 1e-13 * float(np.trace(hessian)) * float(direction @ direction):
+            return False
+    slopes = start.jacobian() @ direction
+    pull = 0.0 if problem.regularizer is None else float(problem.regularizer.gradient(start.x) @ direction)
+    steepest = float(np.sqrt(np.einsum("kj,kj->k", start.jacobian(), start.jacobian()).max()))
+    return problem.worst_case(slopes) + pull < -1e-10 * steepest * float(np.linalg.norm(direction))

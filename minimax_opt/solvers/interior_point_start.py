@@ -10,44 +10,49 @@ from minimax_opt.problem import Point
 from minimax_opt.solvers.interior_point_adversary import Adversary
 from minimax_opt.solvers.interior_point_kkt import Iterate, Linearisation
 
-FROM_PRIOR = 0.7  # how far towards a ball's worst case, or towards given weights, u starts from the prior
+LEAST_RATIO = 0.3  # a ball's worst case is approached until some u falls to this share of the prior
 
 
-def improved(point: Point, adversary: Adversary) -> Point:
-    """One step on mean + variance / (2 spread) of the linearised losses under the prior, if it lowers the worst case."""
+def improved(point: Point, adversary: Adversary) -> tuple[Point, float]:
+    """One step on mean + variance / (2 spread) of the linearised losses under the prior, if it helps; and a scale for the gap to close."""
     prior, mix = adversary.prior, adversary.mix
     mean = float(prior @ point.losses)
     spread = float(np.sqrt(prior @ (point.losses - mean) ** 2))
     spread = mix * max(spread, 1e-3 * abs(mean)) or 1.0
     whole = Adversary(HostConstraints(prior, 1.0 - mix))
     linear = Linearisation(whole, Iterate(point, prior, np.full(len(prior), spread), 0.0))
+    scale = max(1e-3 * abs(point.value), np.finfo(float).tiny ** 0.5)
     if not linear.factor():
-        return point
-    better = point.problem.at(point.x + linear.step(np.zeros(len(prior))).x)
-    return better if better.finite and better.value < point.value else point
+        return point, scale
+    dx = linear.step(np.zeros(len(prior))).x
+    better = point.problem.at(point.x + dx)
+    decrease = 1e-3 * abs(float(linear.gradient @ dx))
+    if better.finite and better.value < point.value:
+        return better, max(decrease, 1e-3 * abs(better.value), np.finfo(float).tiny ** 0.5)
+    return point, max(scale, decrease)
 
 
-def first_iterate(point: Point, adversary: Adversary) -> Iterate:
-    """All pairs with the same product; for the simplex, without residuals in the conditions on u: u ~ 1 / s."""
+def first_iterate(point: Point, adversary: Adversary, scale: float) -> Iterate:
+    """All pairs with the same product, which fits the adversary's effect; for the simplex u ~ 1 / s, so that its conditions hold exactly."""
     losses = adversary.mix * point.losses
-    effect = max(point.value - point.weighted_value(adversary.prior), 1e-3 * abs(point.value), np.finfo(float).tiny)
+    effect = max(point.value - point.weighted_value(adversary.prior), scale)
     if adversary.n_pairs == adversary.n_tasks:
         level = float(losses.max()) + effect
         s = level - losses
         mu = 1.0 / float((1.0 / s).sum())
         return Iterate(point, mu / s, s, level)
     u = adversary.prior
-    if adversary.ball is not None:
+    if adversary.ball is not None:  # near its boundary: at the prior the ball's gradient would not show the boundary
         worst = adversary.unmixed(point.problem.ambiguity.host_weights(point.losses))
-        largest = 1.0 - float((worst / u).min())
-        u = u + min(np.sqrt(1.0 - min(0.5, 2.0 / adversary.n_tasks)), 0.7 / max(largest,1e-300)) * (worst - u)
+        depth = max(1.0 - float((worst / u).min()), 1e-3)
+        u = u + min(np.sqrt(1.0 - min(0.5, 2.0 / adversary.n_tasks)), (1.0 - LEAST_RATIO) / depth) * (worst - u)
     return centred(point, adversary, u, effect / adversary.n_tasks)
 
 
 def warm_iterate(point: Point, adversary: Adversary, weights: Host) -> Iterate:
     """Near given weights, with products that fit the gap that they leave."""
     u = adversary.prior + (1.0 - 1e-3) * (adversary.unmixed(weights) - adversary.prior)
-    gap = max(point.value - point.weighted_value(adversary.mixed(u)), 1e-6 * abs(point.value), np.finfo(float).tiny)
+    gap = max(point.value - point.weighted_value(adversary.mixed(u)), 1e-6 * abs(point.value), np.finfo(float).tiny ** 0.5)
     return centred(point, adversary, u, gap / adversary.n_tasks)
 
 
