@@ -1,15 +1,246 @@
-"""Placeholder."""
+r"""Newton's method on the dual function of quadratic tasks.
+
+g(w) = min_x F_w(x),   F_w(x) = <w, f(x)> + r(x),   H(w) = sum_k w_k P_k + Q
+
+is concave, with gradient f(x(w)) and Hessian -A H(w)^{-1} A', where x(w) = argmin F_w and A has the rows grad f_k + grad r at
+x(w). Its Newton step over W is a simplex QP; the optimal value of min_x max_w is max_w g. Every x(w) gives the upper bound
+max_k f_k(x(w)) + r and every w the lower bound g(w), so that the gap is known at each iterate.
+
+While the gap is wide, losses and gradients come from the Gram matrices (K n^2 operations whatever the number of rows); then from
+the tasks themselves, because Gram forms cancel where residuals are small beside the data.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import cached_property
+from typing import Any, ClassVar
 
-from minimax_opt.solvers.base import Solver
+import numpy as np
+from scipy.linalg import lapack
+
+from minimax_opt.ambiguity import Simplex
+from minimax_opt.arrays import Array, Host
+from minimax_opt.problem import Point, Problem
+from minimax_opt.result import Status
+from minimax_opt.solvers.base import Solver, State, Target
+from minimax_opt.solvers.simplex_qp import solve_simplex_qp
+from minimax_opt.solvers.tangent import first_weights, gradients, least_weights
+from minimax_opt.tasks.base import Evaluation
+
+EPS = float(np.finfo(float).eps)
+MAX_TASKS = 500
+MAX_BYTES = 2e9  # of the K Hessians
+GRAM_GAP = 1e-6  # relative gap below which losses come from the tasks, not from Gram matrices
+UNBOUNDED = 1e15  # a value this far below zero, in units of the losses at x0, has no lower bound
+RIDGES = (0.0, 1e-13, 1e-11, 1e-9, 1e-7, 1e-5)  # relative to the diagonal of H(w), tried in turn where H(w) is singular
+
+
+class GramModel:
+    """The tasks as (P, q, c). Made anew from the tasks, not stored, where a saved solve resumes."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"problem": self.problem}
+
+    @cached_property
+    def quadratics(self) -> tuple[Host, Host, Host]:
+        """P (K, n, n), q (K, n), c (K,) of the losses x'P_k x / 2 + q_k'x + c_k."""
+        return self.problem.tasks.quadratics()
+
+    def hessian(self, weights: Host) -> Host:
+        """H(w), freshly allocated."""
+        P = self.quadratics[0]
+        n_tasks, n, _ = P.shape
+        hessian: Host = (weights @ P.reshape(n_tasks, n * n)).reshape(n, n)
+        if self.problem.regularizer is not None:
+            hessian += self.problem.regularizer.hessian(n)
+        return hessian
+
+    def at(self, x: Host) -> Point:
+        """The point x, its losses from the Gram matrices."""
+        return Point(self.problem, x, GramEvaluation(self.quadratics, x))
+
+
+class GramEvaluation(Evaluation):
+    """Losses and gradients of quadratic tasks from (P, q, c)."""
+
+    def __init__(self, quadratics: tuple[Host, Host, Host], x: Host) -> None:
+        P, q, c = quadratics
+        n_tasks, n = q.shape
+        curved = (P.reshape(n_tasks * n, n) @ x).reshape(n_tasks, n)
+        self._P, self._gradients = P, curved + q
+        self.losses = (0.5 * curved + q) @ x + c
+
+    def gradient(self, weights: Array) -> Host:
+        gradient: Host = weights @ self._gradients
+        return gradient
+
+    def jacobian(self) -> Host:
+        return self._gradients
+
+    def hessian(self, weights: Array) -> Host:
+        hessian: Host = np.tensordot(weights, self._P, 1)
+        return hessian
+
+    def self_concordance(self, weights: Array, factor: Host) -> float:  # noqa: ARG002
+        return 0.0
+
+
+@dataclass
+class DualState(State):
+    """One w with x(w).
+
+    Attributes
+    ----------
+    model : GramModel
+    target : Target
+    scale : float
+        Size of the losses at x0.
+    dual : float
+        g(weights).
+    factor : ndarray, shape (n, n)
+        Lower Cholesky factor of H(weights).
+    exact : bool
+        Whether losses now come from the tasks themselves.
+    """
+
+    model: Any = None
+    target: Any = None
+    scale: float = 1.0
+    dual: float = -np.inf
+    factor: Any = None
+    exact: bool = False
 
 
 @dataclass
 class DualNewton(Solver):
-    """Placeholder."""
+    """Newton's method on the dual function; for quadratic tasks and W = simplex, with or without a floor.
+
+    Each iteration costs one Cholesky factorisation of order n and K n^2 operations, once the K Gram matrices are formed. A
+    certified relative gap of 1e-9 takes 3 to 5 iterations, at any conditioning up to about 1e6 of the data.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import minimax_opt as mo
+    >>> tasks = mo.LeastSquaresTasks([np.eye(2), np.eye(2)], [np.array([0.0, 0.0]), np.array([2.0, 0.0])])
+    >>> res = mo.minimize_max(tasks, method="dual-newton", tol=1e-9)
+    >>> res.x.tolist(), res.weights.tolist(), res.fun
+    ([1.0, 0.0], [0.5, 0.5], 0.5)
+    """
 
     name: ClassVar[str] = "dual-newton"
+    on_host: ClassVar[bool] = True
+    max_iter: ClassVar[int] = 100
+    certifies_itself: ClassVar[bool] = True
+
+    def refuses(self, problem: Problem) -> str | None:
+        """Tasks that are not convex quadratics, sets other than the simplex, domains, too many tasks, too much memory."""
+        tasks, n, n_tasks = problem.tasks, problem.n_variables, problem.n_tasks
+        if tasks.curvature != "quadratic":
+            better = "interior-point" if tasks.curvature == "affine" else "sqp"
+            return f"needs quadratic tasks, got {type(tasks).__name__}; use method={better!r}."
+        if not tasks.convex:
+            return "needs convex tasks; use method='sqp' for a stationary point."
+        if not isinstance(problem.ambiguity, Simplex):
+            return f"needs ambiguity=Simplex(), got {type(problem.ambiguity).__name__}; use method='interior-point'."
+        if problem.domain is not None:
+            return "has no support for a `domain`; use method='accelerated'."
+        if n_tasks > MAX_TASKS:
+            return f"stores a Hessian for each task and takes at most {MAX_TASKS}, got {n_tasks}; use method='interior-point'."
+        if 8.0 * n_tasks * n**2 > MAX_BYTES:
+            return f"would store {n_tasks} Hessians of order {n}, more than {MAX_BYTES / 1e9:g} GB; use method='sqp'."
+        return None
+
+    def init(
+        self,
+        problem: Problem,
+        point: Point,
+        weights0: Array | None,
+        target: Target,
+        generator: np.random.Generator,  # noqa: ARG002
+    ) -> DualState:
+        """x(w) at the first weights."""
+        scale = float(np.abs(point.losses).max())
+        start = DualState(point, first_weights(problem, weights0), model=GramModel(problem), target=target, scale=scale)
+        state = _respond(start, start.weights)
+        if point.value < state.point.value:  # x0 is a warm start: the first QP is better made there
+            state.point, state.exact = point, True
+        return _judged(state)
+
+    def step(self, problem: Problem, state: DualState) -> DualState:
+        """A Newton step of g over W, shortened until g rises."""
+        point, weights, rounding = state.point, state.weights, _rounding(state)
+        white, _ = lapack.dtrtrs(state.factor, gradients(point).T, lower=True)
+        solution = solve_simplex_qp(white.T @ white, point.losses, weights, least_weights(problem))
+        rise = solution.value + point.penalty - state.dual
+        direction, length = solution.weights - weights, 1.0
+        slope = float(point.losses @ direction)
+        for _ in range(30):
+            new = _respond(state, solution.weights if length == 1.0 else weights + length * direction)
+            if new.dual >= state.dual + 1e-4 * length * rise - rounding:
+                if rise > rounding or new.point.value < point.value:  # x(w) still moves where g no longer does
+                    return _judged(new)
+                break
+            end_slope = float(new.point.losses @ direction)
+            secant = slope / (slope - end_slope) if end_slope < 0 < slope else 0.5  # g is concave: its slope falls
+            length *= min(max(secant, 0.1), 0.7)
+        return _stalled(state)
+
+
+def _respond(state: DualState, weights: Host) -> DualState:
+    """The state at x(w), by one Newton step of F_w from the state's point."""
+    point, model, exact = state.point, state.model, state.exact or state.point.problem.tasks.n_rows is None
+    hessian, gradient, before = model.hessian(weights), weights @ gradients(point), point.weighted_value(weights)
+    diagonal = hessian.diagonal().copy()
+    diagonal += EPS * diagonal.max()
+    new, dual, factor = point, -np.inf, state.factor
+    for ridge in RIDGES:
+        if ridge:
+            hessian.flat[:: len(hessian) + 1] += ridge * diagonal
+        factor, info = lapack.dpotrf(hessian, lower=True, clean=False)
+        if info != 0:
+            continue
+        x = point.x - lapack.dpotrs(factor, gradient, lower=True)[0]
+        new = point.problem.at(x) if exact else model.at(x)
+        dual = new.weighted_value(weights)
+        if dual <= before + 1e4 * _rounding(state):  # else H(w) is singular to rounding, and the step is noise
+            break
+    return DualState(new, weights, model=model, target=state.target, scale=state.scale, dual=dual, factor=factor, exact=exact)
+
+
+def _judged(state: DualState) -> DualState:
+    """Move on to exact losses where the gap asks for them; ask for a certificate where the gap is closed."""
+    value = state.point.value
+    cancellation = 1e8 * EPS * float(np.abs(state.model.quadratics[2]).max())
+    if not state.exact and value - state.dual <= max(GRAM_GAP * abs(value), cancellation, state.target.gap(value)):
+        _make_exact(state)
+    state.certify = state.exact and state.point.value - state.dual <= state.target.gap(state.point.value)
+    if state.point.value < -UNBOUNDED * (1.0 + state.scale):
+        state.status = Status.UNBOUNDED
+    return state
+
+
+def _stalled(state: DualState) -> DualState:
+    """The end of progress; with Gram losses, of the progress that they allow."""
+    if state.exact:
+        state.status = Status.STALLED
+    else:
+        _make_exact(state)
+    return state
+
+
+def _make_exact(state: DualState) -> None:
+    """From here on, losses by the tasks themselves."""
+    state.point, state.exact = state.point.problem.at(state.point.x), True
+    state.dual = state.point.weighted_value(state.weights)
+
+
+def _rounding(state: DualState) -> float:
+    return 8 * EPS * float(np.abs(state.point.losses).max())
+
+
+__all__ = ["DualNewton"]

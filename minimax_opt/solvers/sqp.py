@@ -1,15 +1,180 @@
-"""Placeholder."""
+r"""Sequential quadratic programming that keeps the max intact.
+
+d = argmin_d max_k f_k + <g_k, d> + r + <grad r, d> + d'Bd/2
+
+is found through its dual, the simplex QP max_w <w, f> - w'A B^{-1} A'w / 2, where A has the rows g_k + grad r; then
+d = -B^{-1}A'w. The metric B models the Hessian of F_w = <w, f> + r. It starts as gamma I, gamma a Rayleigh quotient at x0, and
+learns by BFGS from the change of grad F_w along each step. Where that is slow and the tasks have Hessians, Hess F_w becomes the
+base on which BFGS builds.
+
+Near a solution the QP finds the active tasks, and the method is a quasi-Newton method on the manifold where they are equal:
+superlinear, where any smoothing of the max is slow. The line search on the worst case compares with the last few values, since
+a good step may raise the max for once (Maratos effect).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from minimax_opt.solvers.base import Solver
+import numpy as np
+
+from minimax_opt.ambiguity import Simplex
+from minimax_opt.arrays import Array, Host, all_finite, norm
+from minimax_opt.problem import Point, Problem
+from minimax_opt.result import Status
+from minimax_opt.solvers.base import Solver, Target
+from minimax_opt.solvers.metric import Metric, rayleigh_quotient
+from minimax_opt.solvers.simplex_qp import solve_simplex_qp
+from minimax_opt.solvers.sqp_state import MAX_FAILURES, TINY, SQPState, hessian_cost
+from minimax_opt.solvers.tangent import first_weights, gradients, least_weights
+
+MAX_TASKS = 5000
+MEMORY = 3  # values that the line search compares with
+LEAST_CURVATURE = {
+    True: 0.01,
+    False: 0.2,
+}  # along a step, relative to B's, below which a pair is damped; by whether the losses are convex
 
 
 @dataclass
 class SQP(Solver):
-    """Placeholder."""
+    """A simplex QP on the K linearisations in a quasi-Newton metric: differentiable tasks, W = simplex, with or without a floor.
+
+    Each iteration costs one Jacobian, seldom more than one evaluation, and a QP in K weights. It needs no Hessian, but uses
+    those of families that have them. Without convexity it ends at a stationary point.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import minimax_opt as mo
+    >>> fun = lambda x: np.array([(x[0] - 1) ** 2 + x[1] ** 2, (x[0] + 1) ** 2 + x[1] ** 2])
+    >>> jac = lambda x: 2 * np.array([[x[0] - 1, x[1]], [x[0] + 1, x[1]]])
+    >>> res = mo.minimize_max(fun, np.array([3.0, 1.0]), jac, method="sqp", strong_convexity=2.0, tol=1e-9)
+    >>> bool(abs(res.fun - 1) < 1e-8), res.success
+    (True, True)
+    """
 
     name: ClassVar[str] = "sqp"
+    on_host: ClassVar[bool] = True
+    max_iter: ClassVar[int] = 500
+    certifies_itself: ClassVar[bool] = True
+
+    def refuses(self, problem: Problem) -> str | None:
+        """Sets other than the simplex, domains, tasks without Jacobian or curvature, too many tasks."""
+        tasks, ambiguity = problem.tasks, problem.ambiguity
+        if not tasks.has_jacobian:
+            return f"needs the gradient of each task, which {type(tasks).__name__} does not offer; use method='accelerated'."
+        if not isinstance(ambiguity, Simplex):
+            return f"needs ambiguity=Simplex(), got {type(ambiguity).__name__}; use method='interior-point' or 'accelerated'."
+        if problem.domain is not None:
+            return "has no support for a `domain`; use method='accelerated'."
+        if tasks.curvature == "affine" and problem.regularizer is None:
+            return "needs curvature, which affine tasks have only with a `regularizer`; use method='interior-point'."
+        if problem.n_tasks > MAX_TASKS:
+            return f"solves a QP over at most {MAX_TASKS} tasks, got {problem.n_tasks}; use method='interior-point'."
+        return None
+
+    def init(
+        self, problem: Problem, point: Point, weights0: Array | None, target: Target, generator: np.random.Generator
+    ) -> SQPState:
+        """The QP at x0 in a multiple of the identity."""
+        weights, A = first_weights(problem, weights0), gradients(point)
+        state = SQPState(point, weights, target=target, gradients=A, generator=generator, values=[point.value])
+        state.scale = float(np.abs(point.losses).max())
+        if not all_finite(A):
+            state.status = Status.NON_FINITE
+            return state
+        pull, steepest = weights @ A, A[int(np.argmax(point.losses))]
+        if norm(pull) < 1e-6 * norm(steepest):  # the prior may balance the tasks where the max does not
+            pull = steepest
+        state.metric = Metric(rayleigh_quotient(point, weights, pull, generator) or max(norm(pull), TINY))
+        state.patience = int(1.5 * hessian_cost(problem)) if problem.strong_convexity > 0 else 0
+        return _solve(problem, state)
+
+    def step(self, problem: Problem, state: SQPState) -> SQPState:
+        """Move along d, learn, solve the next QP."""
+        found = _search(problem, state)
+        if found is None:
+            return _recover(problem, state)
+        length, point = found
+        A = gradients(point)
+        if not all_finite(A):
+            state.status = Status.NON_FINITE
+            return state
+        _learn(problem, state, length, A)
+        state.point, state.gradients = point, A
+        state.values = [*state.values[1 - MEMORY :], point.value]
+        if state.slow(problem):
+            _rebase(state)
+        return _solve(problem, state)
+
+
+def _solve(problem: Problem, state: SQPState) -> SQPState:
+    """Solve the QP at the state's point, and judge it."""
+    point = state.point
+    model = state.metric.model(state.gradients)
+    solution = solve_simplex_qp(model.M, point.losses, state.weights, least_weights(problem))
+    state.weights, state.direction = solution.weights, model.step(solution.weights)
+    state.curvature = float(solution.weights @ (model.M @ solution.weights))
+    state.decrease = max(point.value - (solution.value + point.penalty), 0.0)
+    state.decreases.append(state.decrease)
+    state.judge(problem)
+    return state
+
+
+def _search(problem: Problem, state: SQPState) -> tuple[float, Point] | None:
+    """(t, point at x + t d) with a sufficient decrease; None where there is none."""
+    point, length, reference = state.point, 1.0, max(state.values)
+    if (
+        state.decrease < 1e4 * state.rounding
+    ):  # a decrease that cannot be measured is no reason to stop: the gradients may still fall
+        reference += state.rounding
+    for _ in range(25):
+        trial = problem.at(point.x + length * state.direction)
+        if trial.finite and trial.value <= reference - 1e-4 * length * state.decrease:
+            return length, trial
+        excess = trial.value - point.value + length * state.decrease if trial.finite else np.inf
+        parabola = 0.5 * length * state.decrease / excess if excess > 0 else 0.5
+        length *= min(max(parabola, 0.1), 0.5)
+    return None
+
+
+def _learn(problem: Problem, state: SQPState, length: float, A: Host) -> None:
+    """Add the step's pair (s, y) to the metric, damped where the curvature along s is far below that of B (Powell, 1978)."""
+    pull = state.weights @ state.gradients  # = -B d
+    s, y = length * state.direction, state.weights @ A - pull
+    expected, found = length**2 * state.curvature, float(s @ y)
+    least = LEAST_CURVATURE[problem.convex]
+    if expected <= 0 or state.decrease < state.rounding:
+        return
+    if problem.convex and found < 1e-6 * expected:  # none at all: the losses are affine along s, and so, likely, elsewhere
+        state.metric = Metric(least * expected / float(s @ s))
+        return
+    if found < least * expected:
+        share = (1 - least) * expected / (expected - found)
+        y = share * y - (1 - share) * length * pull
+    state.metric.learn(s, y)
+
+
+def _rebase(state: SQPState) -> None:
+    """Take Hess F_w at the state's point as the metric."""
+    state.metric, state.decreases = Metric(state.point.hessian(state.weights)), []
+
+
+def _recover(problem: Problem, state: SQPState) -> SQPState:
+    """After a failed line search: another metric; after several, or where rounding explains it, the end."""
+    failures = state.failures + 1
+    if failures > MAX_FAILURES or state.decrease <= state.rounding:
+        state.status = Status.STALLED
+        return state
+    if problem.tasks.has_hessian and problem.convex and failures == 1:
+        _rebase(state)
+    else:
+        state.metric = Metric(2 * 10.0**failures * state.decrease / float(state.direction @ state.direction))
+    state = _solve(problem, state)
+    state.failures = max(state.failures, failures)
+    return state
+
+
+__all__ = ["SQP"]

@@ -1,0 +1,112 @@
+"""The state of sequential quadratic programming and its judgement: when to certify, to pay for a Hessian, to stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from minimax_opt.certificate import strong_convexity_bound
+from minimax_opt.problem import Problem
+from minimax_opt.result import Status
+from minimax_opt.solvers.base import State, Target
+from minimax_opt.solvers.metric import Metric
+
+EPS, TINY = float(np.finfo(float).eps), float(np.finfo(float).tiny)
+WINDOW = 3  # iterations over which the rate of progress is measured
+MAX_FAILURES = 5
+UNBOUNDED = 1e15  # a value this far below zero, in units of the losses at x0, has no lower bound
+
+
+@dataclass
+class SQPState(State):
+    """One x with the solution of its QP.
+
+    Attributes
+    ----------
+    target : Target
+    metric : Metric
+        B.
+    generator : numpy.random.Generator
+        Draws the rows of sampled Hessians.
+    scale : float
+        Size of the losses at x0.
+    gradients : ndarray, shape (K, n)
+        A.
+    direction : ndarray, shape (n,)
+        d.
+    curvature, decrease : float
+        d'Bd, and by how much the QP predicts the value to fall: an estimate of the gap.
+    values, decreases : list of float
+        The last values, and the decreases since the base of the metric was made.
+    waited, patience : int
+        Iterations since the decrease is below the target, and after how many to ask for a certificate that costs a Hessian.
+    failures : int
+        Failed line searches, or iterations without measurable progress, in a row.
+    best_optimality : float
+    """
+
+    target: Target = field(default_factory=lambda: Target(0.0, 0.0))
+    metric: Metric = field(default_factory=lambda: Metric(1.0))
+    generator: Any = None
+    scale: float = 1.0
+    gradients: Any = None
+    direction: Any = None
+    curvature: float = 0.0
+    decrease: float = np.inf
+    values: list[float] = field(default_factory=list)
+    decreases: list[float] = field(default_factory=list)
+    waited: int = 0
+    patience: int = 0
+    failures: int = 0
+    best_optimality: float = np.inf
+
+    @property
+    def rounding(self) -> float:
+        """Below this a difference of two values is rounding."""
+        return 8 * EPS * float(np.abs(self.point.losses).max())
+
+    def slow(self, problem: Problem) -> bool:
+        """Whether a Hessian pays: at this rate, more iterations are left than it costs and Newton's method takes after it."""
+        within = max(self.target.gap(self.point.value), self.rounding, TINY)
+        if not problem.tasks.has_hessian or len(self.decreases) <= WINDOW or self.decrease <= within:
+            return False
+        rate = np.log(max(self.decreases[-1 - WINDOW], TINY) / self.decrease) / WINDOW
+        return bool(np.log(self.decrease / within) > max(rate, 1e-3) * (3 + 2 * hessian_cost(problem)))
+
+    def judge(self, problem: Problem) -> None:
+        """Whether to certify, and whether to stop.
+
+        The bound by strong convexity is free; the others may cost a Hessian, so that they wait as long as that takes, and after
+        a vain attempt twice as long. Where none is known, the loop measures optimality when it is small enough: relative to the
+        losses at x0, since the value itself runs away where there is no minimum.
+        """
+        point, within = self.point, self.target.gap(self.point.value)
+        optimality = point.optimality(self.weights)
+        stationary = optimality <= self.target.gap(min(abs(point.value), 1.0 + self.scale))
+        self.certify = problem.convex and point.value - strong_convexity_bound(point, self.weights) <= within
+        if not self.certify and problem.convex and problem.tasks.has_hessian and self.decrease <= within:
+            self.waited += 1
+            self.certify = self.waited > self.patience
+            self.patience = 2 * self.waited if self.certify else self.patience
+        elif not self.certify:
+            self.certify = stationary
+        if self.decrease > self.rounding or optimality < 0.5 * self.best_optimality:
+            self.failures = 0
+        else:
+            self.failures += 1
+        if self.failures > MAX_FAILURES:
+            self.status = Status.STALLED
+        if point.value < -UNBOUNDED * (1.0 + self.scale):
+            self.status = Status.UNBOUNDED
+        self.best_optimality = min(self.best_optimality, optimality)
+
+
+def hessian_cost(problem: Problem) -> float:
+    """Time of one Hessian in units of an iteration, roughly: operation counts at measured speeds, in nanoseconds."""
+    n, rows = problem.n_variables, problem.tasks.n_rows or problem.n_tasks * problem.n_variables
+    return (1e5 + rows * n**2 / 20 + n**3 / 30) / (2e5 + rows * n)
+
+
+__all__ = ["MAX_FAILURES", "TINY", "SQPState", "hessian_cost"]
