@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Literal, get_args
 
 import numpy as np
@@ -94,7 +93,7 @@ class AmbiguitySet(ABC):
         self.check(n_tasks)
         if self.prior is None:
             return torch.full((n_tasks,), 1.0 / n_tasks, dtype=dtype, device=device)
-        return _tensor(tuple(self.prior), dtype, device)
+        return torch.tensor(self.prior, dtype=dtype).to(device, non_blocking=True)  # a blocking copy would wait for the device
 
     def check(self, n_tasks: int) -> None:
         """Raise ValueError unless the set is one of weights on `n_tasks` tasks."""
@@ -152,13 +151,6 @@ class AmbiguitySet(ABC):
     def host_value(self, losses: Host) -> float:
         """:meth:`worst_case` without smoothing for one NumPy float64 vector, in microseconds."""
         return host.charge(self.host_weights(losses), losses)
-
-
-@lru_cache(maxsize=32)
-def _tensor(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Kept, because a copy from the host makes a CUDA device wait; outside of inference mode, so that autograd may save it."""
-    with torch.inference_mode(False):
-        return torch.tensor(values, dtype=dtype, device=device)
 
 
 __all__ = ["AmbiguitySet", "Geometry"]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from ambiguity.ambiguity_cases import ALL, N_TASKS, PRIOR, SETS, SMOOTH, base_weights, label
 
-from minimax_opt.ambiguity import ChiSquareBall, CVaR, KLBall, Simplex, respond, worst_case
+from minimax_opt.ambiguity import ChiSquareBall, CVaR, KLBall, Simplex, respond, roots, worst_case
 
 over_all = pytest.mark.parametrize(("ambiguity", "geometry", "smoothing"), ALL, ids=label)
 over_smooth = pytest.mark.parametrize(("ambiguity", "geometry"), SMOOTH, ids=label)
@@ -167,6 +167,31 @@ def test_vanishing_smoothing_is_no_smoothing(ambiguity, geometry):
     losses = np.array([0.0, 0.75, 1.0, 0.5, 0.9])
     weights = respond(losses, ambiguity, smoothing=1e-300, geometry=geometry)
     np.testing.assert_allclose(weights, respond(losses, ambiguity), rtol=0, atol=1e-14)
+
+
+@over_all
+def test_nothing_waits_for_the_device(ambiguity, geometry, smoothing, monkeypatch):
+    """A tensor of the meta device has no values: reading one, as every synchronisation does, raises."""
+    monkeypatch.setattr(roots, "MAX_ITERATIONS", 2)
+    losses = torch.empty(3, N_TASKS, device="meta", requires_grad=True)
+    with pytest.raises((RuntimeError, NotImplementedError)):
+        bool((losses > 0).all())
+    options = {"smoothing": smoothing, "geometry": geometry, "anchor": torch.empty(3, N_TASKS, device="meta")}
+    value = worst_case(losses, ambiguity, **options)
+    value.sum().backward()
+    assert losses.grad.shape == respond(losses, ambiguity, **options).shape == (3, N_TASKS)
+    assert value.device == losses.device
+
+
+# torch.compile makes an instance of the autograd function while it traces it, and warns of that itself.
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
+@pytest.mark.parametrize(("ambiguity", "geometry", "smoothing"), [c for c in ALL if c[0] in (Simplex(), CVaR(0.5))], ids=label)
+def test_closed_forms_compile_without_a_graph_break(ambiguity, geometry, smoothing):
+    def value(losses):
+        return worst_case(losses, ambiguity, smoothing=smoothing, geometry=geometry)
+
+    losses = torch.randn(3, N_TASKS, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(torch.compile(value, backend="eager", fullgraph=True)(losses), value(losses))
 
 
 def test_mirror_ascent_and_projected_ascent_are_responses_to_an_anchor():
