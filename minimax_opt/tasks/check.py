@@ -14,17 +14,15 @@ from minimax_opt.tasks.numpy_function import NumPyTasks
 from minimax_opt.tasks.torch_function import TorchTasks
 
 DIRECTIONS = 3
-SHORTER = np.array(
-    [1.0, 1e-1, 1e-2, 1e-3]
-)  # steps to try: a wrong Jacobian disagrees at all of them, a right one at the bad ones
+SHORTER = np.array([1.0, 1e-1, 1e-2, 1e-3])  # step lengths to try: a wrong Jacobian disagrees at all of them
 
 
 def check_jacobian(fun: Tasks | Callable[..., Any], x: Array, jac: Any = None, *, seed: int = 0) -> float:
     """The largest relative error of a Jacobian at `x`, by directional finite differences.
 
     Along random unit directions h, J h is compared with the Richardson extrapolation (4 D(s/2) - D(s)) / 3 of central differences
-    D(s) = (f(x + s h) - f(x - s h)) / (2 s), whose error is O(s^4); of four step lengths s the one that agrees best with the task's
-    row counts. Takes 48 evaluations of the losses.
+    D(s) = (f(x + s h) - f(x - s h)) / (2 s), whose error is O(s^4). Of four step lengths s the one that agrees best with
+    the task's row counts. Takes 48 evaluations of the losses.
 
     Parameters
     ----------
@@ -67,7 +65,7 @@ def check_jacobian(fun: Tasks | Callable[..., Any], x: Array, jac: Any = None, *
 
     directions = np.random.default_rng(seed).standard_normal((DIRECTIONS, len(home)))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    # s = eps^(1/5) balances the truncation error s^4 with the rounding error eps / s for functions that vary over lengths of `scale`
+    # s = eps^(1/5) balances the truncation error s^4 with the rounding error eps / s where f varies over lengths of `scale`
     steps = eps**0.2 * scale * SHORTER
     numeric = np.array([[(4 * central(h, s / 2) - central(h, s)) / 3 for h in directions] for s in steps])
     analytic = directions @ jacobian.T

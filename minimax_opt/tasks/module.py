@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch.func import functional_call
-from torch.nn.utils import parameters_to_vector, vector_to_parameters
+from torch.nn.utils import parameters_to_vector
 
 from minimax_opt.arrays import Array, Space
 from minimax_opt.tasks.torch_function import Batches, TorchTasks
@@ -78,7 +78,7 @@ class ModuleTasks(TorchTasks):
 
     def x0(self) -> torch.Tensor:
         """The module's parameters as they are now, in one new vector, shape (n,)."""
-        return parameters_to_vector(self._trainable.values()).detach().clone()
+        return parameters_to_vector(self._trainable.values()).detach()
 
     def load(self, x: Array) -> None:
         """Write `x`, shape (n,), into the module's parameters."""
@@ -88,14 +88,20 @@ class ModuleTasks(TorchTasks):
                 f"`x` must have shape ({self.n_variables},) to fit the module's parameters, got shape {tuple(x.shape)}."
             )
         with torch.no_grad():
-            vector_to_parameters(x.detach().clone(), self._trainable.values())
+            for name, piece in self._unflatten(x).items():
+                self._trainable[name].copy_(piece)
+
+    def _unflatten(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The pieces of `x` by the names and in the shapes of the parameters."""
+        pieces, start = {}, 0
+        for name, parameter in self._trainable.items():
+            pieces[name] = x[start : start + parameter.numel()].view_as(parameter)
+            start += parameter.numel()
+        return pieces
 
     def losses(self, x: torch.Tensor) -> Any:
         """The losses of the module at the parameters `x`."""
-        state, start = {}, 0
-        for name, parameter in self._trainable.items():
-            state[name] = x[start : start + parameter.numel()].view_as(parameter)
-            start += parameter.numel()
+        state = self._unflatten(x)
         state |= {name: buffer.clone() for name, buffer in self.module.named_buffers()}  # training mode writes to these copies
 
         def model(*inputs: Any, **named_inputs: Any) -> Any:

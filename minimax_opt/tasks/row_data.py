@@ -86,9 +86,8 @@ class RowData(ABC):
         shape, first = (self.n_tasks, batch_size), self.offsets[:-1, None]
         if self.scale is None:
             return self.take(first + generator.integers(0, self.sizes[0] if self.equal else self.sizes[:, None], size=shape))
-        cumulative = self._cumulative
-        low, high = cumulative[self.offsets[:-1], None], cumulative[self.offsets[1:], None]
-        index = np.searchsorted(cumulative, low + (high - low) * generator.random(shape), side="right") - 1
+        level = self._cumulative[first] + generator.random(shape)  # the c_i of a task sum to one
+        index = np.searchsorted(self._cumulative, level, side="right") - 1
         return self.take(np.clip(index, first, first + self.sizes[:, None] - 1))
 
     @cached_property

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
 from torch.nn.utils import parameters_to_vector
 
 from minimax_opt.tasks import ModuleTasks, check_jacobian
@@ -25,7 +24,7 @@ def network():
 
 
 def losses(model):
-    return torch.stack([F.mse_loss(model(inputs), targets) for inputs, targets in DATA])
+    return torch.stack([nn.functional.mse_loss(model(inputs), targets) for inputs, targets in DATA])
 
 
 def state(module):
@@ -43,7 +42,7 @@ def test_derivatives_equal_plain_autograd_and_the_module_stays_as_it_is(mode):
 
     values = losses(plain)
     trainable = [p for p in plain.parameters() if p.requires_grad]
-    rows = [parameters_to_vector([g for g in torch.autograd.grad(v, trainable, retain_graph=True)]) for v in values]
+    rows = [parameters_to_vector(torch.autograd.grad(v, trainable, retain_graph=True)) for v in values]
     torch.testing.assert_close(evaluation.losses, values.detach())
     torch.testing.assert_close(jacobian, torch.stack(rows))
     torch.testing.assert_close(gradient, weights @ torch.stack(rows))
@@ -70,6 +69,17 @@ def test_load_writes_the_trainable_parameters_only():
     assert not torch.equal(tasks.x0(), x), "the module must not share memory with x"
     with pytest.raises(ValueError, match=r"`x` must have shape \(\d+,\) to fit the module's parameters, got shape \(2,\)"):
         tasks.load(torch.zeros(2))
+
+
+def test_x0_and_x_are_no_windows_on_the_module():
+    module = nn.Linear(2, 1, bias=False)
+    tasks = ModuleTasks(module, lambda model: [model(torch.ones(2)).sum()])
+    before, x = module.weight.detach().clone(), tasks.x0()
+    x += 1.0
+    assert torch.equal(module.weight, before)
+    address = module.weight.data_ptr()
+    tasks.load(x)
+    assert module.weight.data_ptr() == address, "optimizers hold on to the parameter's memory"
 
 
 def test_tied_parameters_count_once():

@@ -91,5 +91,5 @@ def test_results_of_the_wrong_kind_are_refused(function, jacobian, error, messag
 
 
 def test_something_else_than_a_function_is_refused():
-    with pytest.raises(TypeError, match="`fun` must be one function .* got list"):
+    with pytest.raises(TypeError, match=r"`fun` must be one function .* got list"):
         NumPyTasks([fun], jac)

@@ -134,9 +134,9 @@ def test_functions_that_cannot_be_differentiated_are_refused(fun, error, message
 
 
 def test_bad_arguments_are_refused():
-    with pytest.raises(TypeError, match="`fun` must be one function .* got list"):
+    with pytest.raises(TypeError, match=r"`fun` must be one function .* got list"):
         TorchTasks([logistic])
-    with pytest.raises(TypeError, match="`batches` must be a function .* got int"):
+    with pytest.raises(TypeError, match=r"`batches` must be a function .* got int"):
         TorchTasks(logistic, batches=3)
     with pytest.raises(ValueError, match="`space` must be a torch space"):
         TorchTasks(logistic, space=mo.arrays.HOST)
