@@ -6,8 +6,8 @@ is concave, with gradient f(x(w)) and Hessian -A H(w)^{-1} A', where x(w) = argm
 x(w). Its Newton step over W is a simplex QP; the optimal value of min_x max_w is max_w g. Every x(w) gives the upper bound
 max_k f_k(x(w)) + r and every w the lower bound g(w), so that the gap is known at each iterate.
 
-While the gap is wide, losses and gradients come from the Gram matrices (K n^2 operations whatever the number of rows); then from
-the tasks themselves, because Gram forms cancel where residuals are small beside the data.
+While the gap is wide, gradients come from the Gram matrices (K n^2 operations whatever the number of rows); then from the tasks
+themselves, because Gram forms cancel where residuals are small beside the data. Losses always come from the tasks.
 """
 
 from __future__ import annotations
@@ -26,12 +26,11 @@ from minimax_opt.result import Status
 from minimax_opt.solvers.base import Solver, State, Target
 from minimax_opt.solvers.simplex_qp import solve_simplex_qp
 from minimax_opt.solvers.tangent import first_weights, gradients, least_weights
-from minimax_opt.tasks.base import Evaluation
 
 EPS = float(np.finfo(float).eps)
 MAX_TASKS = 500
 MAX_BYTES = 2e9  # of the K Hessians
-GRAM_GAP = 1e-6  # relative gap below which losses come from the tasks, not from Gram matrices
+GRAM_GAP = 1e-6  # relative gap below which gradients come from the tasks, not from Gram matrices
 UNBOUNDED = 1e15  # a value this far below zero, in units of the losses at x0, has no lower bound
 RIDGES = (0.0, 1e-13, 1e-11, 1e-9, 1e-7, 1e-5)  # relative to the diagonal of H(w), tried in turn where H(w) is singular
 
@@ -59,34 +58,11 @@ class GramModel:
             hessian += self.problem.regularizer.hessian(n)
         return hessian
 
-    def at(self, x: Host) -> Point:
-        """The point x, its losses from the Gram matrices."""
-        return Point(self.problem, x, GramEvaluation(self.quadratics, x))
-
-
-class GramEvaluation(Evaluation):
-    """Losses and gradients of quadratic tasks from (P, q, c)."""
-
-    def __init__(self, quadratics: tuple[Host, Host, Host], x: Host) -> None:
-        P, q, c = quadratics
-        n_tasks, n = q.shape
-        curved = (P.reshape(n_tasks * n, n) @ x).reshape(n_tasks, n)
-        self._P, self._gradients = P, curved + q
-        self.losses = (0.5 * curved + q) @ x + c
-
-    def gradient(self, weights: Array) -> Host:
-        gradient: Host = weights @ self._gradients
-        return gradient
-
-    def jacobian(self) -> Host:
-        return self._gradients
-
-    def hessian(self, weights: Array) -> Host:
-        hessian: Host = np.tensordot(weights, self._P, 1)
-        return hessian
-
-    def self_concordance(self, weights: Array, factor: Host) -> float:  # noqa: ARG002
-        return 0.0
+    def gradients(self, x: Host) -> Host:
+        """A at x, shape (K, n)."""
+        P, q, _ = self.quadratics
+        jacobian: Host = (P.reshape(-1, len(x)) @ x).reshape(q.shape) + q
+        return jacobian if self.problem.regularizer is None else jacobian + self.problem.regularizer.gradient(x)
 
 
 @dataclass
@@ -100,19 +76,19 @@ class DualState(State):
     scale : float
         Size of the losses at x0.
     dual : float
-        g(weights).
+        g(weights); -inf at x0, which is not an x(w).
+    gradients : ndarray, shape (K, n)
+        A.
     factor : ndarray, shape (n, n)
         Lower Cholesky factor of H(weights).
-    exact : bool
-        Whether losses now come from the tasks themselves.
     """
 
     model: Any = None
     target: Any = None
     scale: float = 1.0
     dual: float = -np.inf
+    gradients: Any = None
     factor: Any = None
-    exact: bool = False
 
 
 @dataclass
@@ -163,18 +139,22 @@ class DualNewton(Solver):
         target: Target,
         generator: np.random.Generator,  # noqa: ARG002
     ) -> DualState:
-        """x(w) at the first weights."""
+        """x0, with A there."""
         scale = float(np.abs(point.losses).max())
-        start = DualState(point, first_weights(problem, weights0), model=GramModel(problem), target=target, scale=scale)
-        state = _respond(start, start.weights)
-        if point.value < state.point.value:  # x0 is a warm start: the first QP is better made there
-            state.point, state.exact = point, True
-        return _judged(state)
+        state = DualState(point, first_weights(problem, weights0), model=GramModel(problem), target=target, scale=scale)
+        state.gradients = _gradients(state)
+        state.certify = weights0 is not None  # a warm start may be the solution
+        return state
 
     def step(self, problem: Problem, state: DualState) -> DualState:
         """A Newton step of g over W, shortened until g rises."""
         point, weights, rounding = state.point, state.weights, _rounding(state)
-        white, _ = lapack.dtrtrs(state.factor, gradients(point).T, lower=True)
+        if state.factor is None:
+            first = _respond(state, weights)
+            if first.point.value < point.value:
+                return first
+            state.factor, state.dual = first.factor, first.dual  # a warm start: the QP is better made at x0
+        white, _ = lapack.dtrtrs(state.factor, state.gradients.T, lower=True)
         solution = solve_simplex_qp(white.T @ white, point.losses, weights, least_weights(problem))
         rise = solution.value + point.penalty - state.dual
         direction, length = solution.weights - weights, 1.0
@@ -183,19 +163,19 @@ class DualNewton(Solver):
             new = _respond(state, solution.weights if length == 1.0 else weights + length * direction)
             if new.dual >= state.dual + 1e-4 * length * rise - rounding:
                 if rise > rounding or new.point.value < point.value:  # x(w) still moves where g no longer does
-                    return _judged(new)
-                break
+                    return new
+                break  # neither does: rounding
             end_slope = float(new.point.losses @ direction)
             secant = slope / (slope - end_slope) if end_slope < 0 < slope else 0.5  # g is concave: its slope falls
             length *= min(max(secant, 0.1), 0.7)
-        return _stalled(state)
+        state.status = Status.STALLED
+        return state
 
 
 def _respond(state: DualState, weights: Host) -> DualState:
     """The state at x(w), by one Newton step of F_w from the state's point."""
-    point, model, exact = state.point, state.model, state.exact or state.point.problem.tasks.n_rows is None
-    hessian, gradient, before = model.hessian(weights), weights @ gradients(point), point.weighted_value(weights)
-    diagonal = hessian.diagonal().copy()
+    point, hessian, gradient = state.point, state.model.hessian(weights), weights @ state.gradients
+    before, diagonal = point.weighted_value(weights), hessian.diagonal().copy()
     diagonal += EPS * diagonal.max()
     new, dual, factor = point, -np.inf, state.factor
     for ridge in RIDGES:
@@ -204,39 +184,23 @@ def _respond(state: DualState, weights: Host) -> DualState:
         factor, info = lapack.dpotrf(hessian, lower=True, clean=False)
         if info != 0:
             continue
-        x = point.x - lapack.dpotrs(factor, gradient, lower=True)[0]
-        new = point.problem.at(x) if exact else model.at(x)
+        new = point.problem.at(point.x - lapack.dpotrs(factor, gradient, lower=True)[0])
         dual = new.weighted_value(weights)
         if dual <= before + 1e4 * _rounding(state):  # else H(w) is singular to rounding, and the step is noise
             break
-    return DualState(new, weights, model=model, target=state.target, scale=state.scale, dual=dual, factor=factor, exact=exact)
-
-
-def _judged(state: DualState) -> DualState:
-    """Move on to exact losses where the gap asks for them; ask for a certificate where the gap is closed."""
-    value = state.point.value
-    cancellation = 1e8 * EPS * float(np.abs(state.model.quadratics[2]).max())
-    if not state.exact and value - state.dual <= max(GRAM_GAP * abs(value), cancellation, state.target.gap(value)):
-        _make_exact(state)
-    state.certify = state.exact and state.point.value - state.dual <= state.target.gap(state.point.value)
-    if state.point.value < -UNBOUNDED * (1.0 + state.scale):
+    state = DualState(new, weights, model=state.model, target=state.target, scale=state.scale, dual=dual, factor=factor)
+    state.gradients = _gradients(state)
+    state.certify = new.value - dual <= state.target.gap(new.value)
+    if new.value < -UNBOUNDED * (1.0 + state.scale):
         state.status = Status.UNBOUNDED
     return state
 
 
-def _stalled(state: DualState) -> DualState:
-    """The end of progress; with Gram losses, of the progress that they allow."""
-    if state.exact:
-        state.status = Status.STALLED
-    else:
-        _make_exact(state)
-    return state
-
-
-def _make_exact(state: DualState) -> None:
-    """From here on, losses by the tasks themselves."""
-    state.point, state.exact = state.point.problem.at(state.point.x), True
-    state.dual = state.point.weighted_value(state.weights)
+def _gradients(state: DualState) -> Host:
+    """A: from the Gram matrices while the gap is wide, else from the tasks."""
+    point, (_, _, c) = state.point, state.model.quadratics
+    narrow = max(GRAM_GAP * abs(point.value), 1e8 * EPS * float(np.abs(c).max()), state.target.gap(point.value))
+    return gradients(point) if point.value - state.dual <= narrow else state.model.gradients(point.x)
 
 
 def _rounding(state: DualState) -> float:
