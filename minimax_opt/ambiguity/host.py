@@ -134,13 +134,16 @@ def _tilt(g: Host, q: Host, slack: float, far: float) -> float:
         t = math.exp(x)
         _, divergence, variance = _tilted(t, g, q)
         lower, upper = (lower, x) if divergence > slack else (x, upper)
-        step = math.log(slack / divergence) * divergence / (t * t * variance) if divergence > 0 and variance > 0 else math.inf
+        step = math.log(slack / divergence) * divergence / variance if divergence > 0 and variance > 0 else math.inf
         newton = lower <= x + step <= upper and abs(step) <= 0.5 * abs(last)
         following = x + step if newton else 0.5 * (lower + upper)
         last, x = following - x, following
         if abs(last) <= (7e-10 if newton else 4e-16) * max(1.0, abs(x)):  # the error of a Newton step is about its square
             break
-    return math.exp(x)
+    t = math.exp(x)  # a number as large as 1e300 is rounded as its logarithm is: one more step, relative to t
+    _, divergence, variance = _tilted(t, g, q)
+    step = (slack - divergence) / variance if variance > 0 else 0.0
+    return t * (1.0 + step) if abs(step) < 1e-6 else t
 
 
 def _embedded(weights: Host, index: Any, length: int) -> Host:
@@ -152,16 +155,17 @@ def _embedded(weights: Host, index: Any, length: int) -> Host:
 
 
 def _tilted(t: float, g: Host, q: Host) -> tuple[Host, float, float]:
-    """Weights w = q exp(t g) / Z, KL(w || q) and the variance of g under w."""
+    """Weights w = q exp(t g) / Z, KL(w || q) and the variance of t g under w."""
     with np.errstate(under="ignore"):
-        e = np.exp(t * g)
+        exponent = np.maximum(t * g, -800.0)  # below, exp is 0 anyway
+        e = np.exp(exponent)
         total = float(q @ e)
-        log_ratio = t * g - math.log(total)
+        log_ratio = exponent - math.log(total)
         ratio = e / total
         weights = q * ratio
-        mean = float(weights @ g)
+        mean = float(weights @ log_ratio)
         # rounding errors of log_ratio cancel to first order where it is near 0
-        return weights, float(q @ (ratio * log_ratio - np.expm1(log_ratio))), float(weights @ (g - mean) ** 2)
+        return weights, float(q @ (ratio * log_ratio - np.expm1(log_ratio))), float(weights @ (log_ratio - mean) ** 2)
 
 
 __all__ = [

@@ -117,14 +117,14 @@ def _tilt(losses: Tensor, prior: Tensor, radius: float, smoothing: float) -> Ten
         log_ratio = t * g - torch.logsumexp(base_logits + t * g, -1, keepdim=True)
         return torch.where(present, inside * (log_ratio.exp() * log_ratio - log_ratio.expm1()), 0.0).sum(-1, keepdim=True)
 
-    def variance(t: Tensor) -> Tensor:
-        w = tilted(t)
-        return (w * (g - (w * g).sum(-1, keepdim=True)).square()).sum(-1, keepdim=True)
+    def variance(t: Tensor) -> Tensor:  # of t g under w: g alone may be too small to be squared
+        w, x = tilted(t), (t * g).clamp(min=-800.0)  # below, w is 0 anyway
+        return (w * (x - (w * x).sum(-1, keepdim=True)).square()).sum(-1, keepdim=True)
 
     def log_equation(x: Tensor) -> tuple[Tensor, Tensor]:
         t = x.exp()
         value = divergence(t)
-        return value.log() - slack.log(), t.square() * variance(t) / value
+        return value.log() - slack.log(), variance(t) / value
 
     with torch.no_grad():
         # From t = far on, all but the largest losses have weight 0 in this dtype.
@@ -134,10 +134,14 @@ def _tilt(losses: Tensor, prior: Tensor, radius: float, smoothing: float) -> Ten
         active = divergence(limit) > slack
         # KL(t) <= t^2 / 8 for losses of range 1 (Hoeffding), so that the root is at least sqrt(8 slack).
         lower = (slack.sqrt() * 2.8).clamp(max=limit).log()
-        start = (slack * 2.0 / variance(torch.zeros_like(slack))).log() / 2  # KL(t) is about t^2 variance / 2
+        spread = (inside * (g - (inside * g).sum(-1, keepdim=True)).square()).sum(-1, keepdim=True)
+        start = (slack * 2.0 / spread).log() / 2  # KL(t) is about t^2 variance / 2
         root = torch.where(active, increasing_root(log_equation, start, lower, limit.log()).exp(), 1.0)
+        # A number as large as 1e300 is rounded as its logarithm is: one more step, relative to t.
+        step = (slack - divergence(root)) / variance(root)
+        root = torch.where(active & (step.abs() < 1e-6), root * (1 + step), root)
     if torch.is_grad_enabled() and g.requires_grad:
-        slope = (root * variance(root)).detach()
+        slope = (variance(root) / root).detach()
         root = attach_root(root, divergence, torch.where(active & (slope > 0), slope, math.inf))
     return tilted(torch.where(active, root, limit))
 
