@@ -1,7 +1,7 @@
 r"""The primal-dual interior-point method, for convex tasks with Hessians and every ambiguity set.
 
-Each iteration follows the central path of :mod:`minimax_opt.solvers.interior_point_kkt` towards mu = 0 with one n x n Cholesky factor:
-a predictor, a second-order corrector and up to two centrality correctors; then the slacks absorb the curvature of the losses.
+Each iteration follows the central path (:mod:`minimax_opt.solvers.interior_point_kkt`) towards mu = 0 with one Cholesky factor: a
+predictor, a second-order corrector and up to two centrality correctors. Then the slacks absorb the curvature of the losses.
 
 S. Mehrotra, "On the implementation of a primal-dual interior point method", SIAM Journal on Optimization 2 (1992).
 J. Gondzio, "Multiple centrality corrections in a primal-dual method for linear programming", Computational Optimization and
@@ -10,25 +10,27 @@ Applications 6 (1996).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
-from minimax_opt.arrays import Array, Host
+from minimax_opt.arrays import Array
 from minimax_opt.problem import Point, Problem
 from minimax_opt.result import Status
 from minimax_opt.solvers.base import Solver, State, Target
 from minimax_opt.solvers.interior_point_adversary import Adversary
 from minimax_opt.solvers.interior_point_kkt import Iterate, Linearisation, Step, longest
 from minimax_opt.solvers.interior_point_start import first_iterate, improved, warm_iterate
+from minimax_opt.solvers.recession import unbounded
 
 LOWEST_GAP = 0.02  # mu stays above this share of what the target needs: further down, rounding grows and nothing is gained
 PATIENCE, PATIENCE_AT_TARGET = 25, 6  # iterations without progress
-BREGMAN = 0.9  # a step's remainder <w, f(x + d) - f(x) - J d> may be this multiple of d'Hd; it is 1/2 for quadratics
+BREGMAN = 0.9  # a step's remainder F_w(x + d) - F_w(x) - <grad F_w(x), d> may be this multiple of d'Hd; it is 1/2 for quadratics
+RISE = 2.0  # the worst case may rise to this multiple of the estimated gap: a step that restores grad F_w = 0 may have to climb
 ABSORBED = 0.8  # share of a slack that curvature may take before the level rises
 OFF_CENTRE = 1e-3  # no pair's product falls below this share of the mean by curvature alone
-UNBOUNDED_VALUE = 1e15  # a value this far below zero, relative to the losses at the start, counts as unbounded
+DAMPING = 1e-3  # first multiple of the diagonal that is added after a step that overshot tenfold
 
 
 @dataclass
@@ -69,12 +71,14 @@ class InteriorPoint(Solver):
     name: ClassVar[str] = "interior-point"
     on_host: ClassVar[bool] = True
     max_iter: ClassVar[int] = 200
+    certifies_itself: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not isinstance(self.correctors, int) or isinstance(self.correctors, bool) or self.correctors < 0:
             raise ValueError(f"`correctors` must be an integer >= 0, got {self.correctors!r}.")
 
     def refuses(self, problem: Problem) -> str | None:
+        """A domain, losses that are not convex, tasks without Hessians."""
         tasks = problem.tasks
         if problem.domain is not None:
             return "has no support for a `domain`; use method='accelerated', 'softmax-gd', 'mirror-prox' or 'descent-ascent'."
@@ -87,47 +91,63 @@ class InteriorPoint(Solver):
         return None
 
     def init(
-        self, problem: Problem, point: Point, weights0: Array | None, target: Target, generator: np.random.Generator
+        self,
+        problem: Problem,
+        point: Point,
+        weights0: Array | None,
+        target: Target,
+        generator: np.random.Generator,  # noqa: ARG002
     ) -> InteriorPointState:
+        """From x0 and the prior by one Newton step; from x0 itself where `weights0` is given."""
         adversary = Adversary(problem.ambiguity.constraints(problem.n_tasks))
         if weights0 is None:
             best, scale = improved(point, adversary)
             iterate = first_iterate(best, adversary, scale)
+            weights = adversary.member(iterate.slack[: problem.n_tasks])
         else:
-            best = point
-            iterate = warm_iterate(best, adversary, weights0)
-        linear = Linearisation(adversary, iterate)
-        status = Status.UNBOUNDED if _unbounded(problem, point, best) else None
-        return InteriorPointState(best, adversary.member(linear.u), status=status, linear=linear, start=point, target=target)
+            best, weights = point, adversary.member(adversary.unmixed(weights0))
+            iterate = warm_iterate(best, adversary, weights)
+        status = Status.UNBOUNDED if unbounded(problem, point, best) else None
+        warm = weights0 is not None  # then it may be the solution already
+        return InteriorPointState(best, weights, warm, status, Linearisation(adversary, iterate), point, target)
 
     def step(self, problem: Problem, state: InteriorPointState) -> InteriorPointState:
+        """One Newton step from one factorisation."""
         old, goal = state.linear, state.target.gap(state.point.value)
         if not old.factor(state.damping):
-            state.status = Status.STALLED
+            state.status = Status.STALLED if np.isfinite(old.gradient).all() else Status.NON_FINITE
             return state
-        separate = problem.tasks.curvature == "affine" and problem.regularizer is None  # a linear program: u and x move on their own
-        step, lengths = self._direction(old, goal, separate)
+        step, lengths = self._direction(old, goal, problem.tasks.curvature == "affine" and problem.regularizer is None)
         point, share = _search(problem, old, step, lengths[1])
-        iterate = _moved(problem, old, step, (lengths[0] * share, lengths[1] * share), point)
         if not point.finite:
             state.point = point
             return state
-        new = Linearisation(old.adversary, iterate)
+        new = Linearisation(old.adversary, _moved(problem, old, step, (lengths[0] * share, lengths[1] * share), point))
         weights = old.adversary.member(new.u)
-        estimate = point.value - point.weighted_value(weights) + float(new.gradient @ old.apply_inverse(new.gradient))
+        estimate = point.value - point.weighted_value(weights) + old.decrement(new.gradient)
         idle = 0 if estimate < 0.9 * state.least else state.idle + 1
-        damping = max(10 * state.damping, 1e-3) if share < 0.1 else state.damping / 10 if state.damping > 1e-6 else 0.0
         status = None
-        if _unbounded(problem, state.start, point):
+        if unbounded(problem, state.start, point):
             status = Status.UNBOUNDED
         elif idle >= (PATIENCE_AT_TARGET if state.least <= goal else PATIENCE):
             status = Status.STALLED
-        return InteriorPointState(
-            point, weights, estimate <= goal, status, new, state.start, state.target, damping, min(estimate, state.least), idle
+        return replace(
+            state,
+            point=point,
+            weights=weights,
+            certify=estimate <= goal,
+            status=status,
+            linear=new,
+            damping=_damping(state.damping, share),
+            least=min(estimate, state.least),
+            idle=idle,
         )
 
     def _direction(self, linear: Linearisation, goal: float, separate: bool) -> tuple[Step, tuple[float, float]]:
-        """Predictor and correctors; the step and its lengths for (u, z, v) and for (x, t, s, y, eta)."""
+        """Predictor and correctors; the step, and its lengths for (u, z, v) and for (x, t, s, y, eta).
+
+        In a linear program the two groups meet in no condition but the pairs, so that their lengths may be `separate`.
+        """
         slack, multiplier = linear.iterate.slack, linear.iterate.multiplier
         n_pairs = len(slack)
         product = slack * multiplier
@@ -167,25 +187,29 @@ def _search(problem: Problem, linear: Linearisation, step: Step, length: float) 
     point = problem.at(old.x + length * step.x)
     if problem.tasks.curvature == "affine":
         return point, share
-    lower = old.weighted_value(linear.w)
-    excess = max(old.value - lower, linear.complementarity) + float(linear.gradient @ linear.apply_inverse(linear.gradient))
-    ceiling = lower + 2 * excess + 1e-12 * abs(old.value)
-    general = problem.tasks.curvature == "general"
-    slope = float(linear.gradient @ step.x)
-    curvature = float(step.x @ linear.hessian @ step.x)
+    base, slope = old.weighted_value(linear.w), float(linear.gradient @ step.x)
+    excess = max(old.value - base, linear.complementarity) + linear.decrement(linear.gradient)
+    rounding = 1e-13 * (abs(base) + abs(old.value))
+    ceiling = base + RISE * excess + 10 * rounding
+    bend = BREGMAN * float(step.x @ linear.hessian @ step.x) if problem.tasks.curvature == "general" else np.inf
     for _ in range(40):
         moved = length * share
-        if point.value <= ceiling:
-            remainder = point.weighted_value(linear.w) - lower - moved * slope if general else 0.0
-            if remainder <= BREGMAN * moved**2 * curvature + 1e-13 * (abs(ceiling) + abs(lower)):
-                break
+        if point.value <= ceiling and point.weighted_value(linear.w) - base - moved * slope <= moved**2 * bend + rounding:
+            break
         share /= 2
         point = problem.at(old.x + length * share * step.x)
     return point, share
 
 
+def _damping(damping: float, share: float) -> float:
+    """More after a step that overshot tenfold, less after any other."""
+    if share < 0.1:
+        return max(10 * damping, DAMPING)
+    return damping / 10 if damping > 1e-3 * DAMPING else 0.0
+
+
 def _moved(problem: Problem, linear: Linearisation, step: Step, lengths: tuple[float, float], point: Point) -> Iterate:
-    """The next iterate. Its slacks s absorb the curvature of the losses; where that would take too much of one, the level t rises."""
+    """The next iterate: the slacks s absorb the curvature of the losses; where that takes too much of one, the level t rises."""
     old, adversary, n_tasks = linear.iterate, linear.adversary, linear.adversary.n_tasks
     slack = old.slack + lengths[0] * step.slack
     multiplier = old.multiplier + lengths[1] * step.multiplier
@@ -198,28 +222,3 @@ def _moved(problem: Problem, linear: Linearisation, step: Step, lengths: tuple[f
         s += rise - taken
         np.maximum(s, OFF_CENTRE * float(u @ s) / n_tasks / u, out=s)
     return Iterate(point, slack, multiplier, level)
-
-
-def _unbounded(problem: Problem, start: Point, point: Point) -> bool:
-    """Whether the worst case falls forever along x - x0: shown for affine and quadratic tasks, presumed from an absurd value otherwise.
-
-    Along d the losses are f(x0) + a J d + a^2 (d'H_k d) / 2: without end below where d'H_k d = 0 for all k and the worst case of J d is
-    below zero. A bounded problem has weights w* with J'w* = 0 wherever H is zero, hence no such d.
-    """
-    if problem.strong_convexity > 0 or not point.value < start.value:
-        return False
-    size = 1.0 + float(np.abs(start.losses).max())
-    if problem.tasks.curvature == "general":
-        return point.value < -UNBOUNDED_VALUE * size
-    direction = point.x - start.x
-    flat = problem.tasks.curvature == "affine" and problem.regularizer is None
-    if not flat:
-        if point.value > -1e3 * size:
-            return False
-        hessian = start.hessian(Adversary(problem.ambiguity.constraints(problem.n_tasks)).prior)
-        if float(direction @ hessian @ direction) > 1e-13 * float(np.trace(hessian)) * float(direction @ direction):
-            return False
-    slopes = start.jacobian() @ direction
-    pull = 0.0 if problem.regularizer is None else float(problem.regularizer.gradient(start.x) @ direction)
-    steepest = float(np.sqrt(np.einsum("kj,kj->k", start.jacobian(), start.jacobian()).max()))
-    return problem.worst_case(slopes) + pull < -1e-10 * steepest * float(np.linalg.norm(direction))

@@ -32,7 +32,7 @@ class Adversary:
         self.n_pairs = self.n_tasks * (1 + (self.cap is not None)) + (self.ball is not None)
 
     def mixed(self, u: Host) -> Host:
-        """w = (1 - e) u + e q."""
+        """The weights (1 - e) u + e q."""
         return u if self.mix == 1.0 else self.mix * u + self.offset
 
     def unmixed(self, w: Host) -> Host:
@@ -51,7 +51,7 @@ class Adversary:
         return np.concatenate(parts)
 
     def member(self, u: Host) -> Host:
-        """The point of W for a u > 0 near U: normalised, then drawn towards the prior as far as caps and ball need, to rounding."""
+        """The point of W for a u >= 0 near U: normalised, then drawn towards the prior as far as caps and ball need."""
         u = u / u.sum()
         pull = 1.0
         if self.cap is not None:

@@ -1,4 +1,4 @@
-r"""The optimality conditions of min_x max_{w in W} <w, f(x)> + r(x), their linearisation, and its elimination to one n x n Cholesky.
+r"""The optimality conditions of min_x max_{w in W} <w, f(x)> + r(x), linearised and eliminated down to one n x n matrix.
 
 With g = (1 - e) f, w = (1 - e) u + e q and U = {u >= 0, sum u = 1, u <= cap, R(u) <= rho}, the central path of parameter mu is
 
@@ -12,8 +12,8 @@ D = 1 / (s/u + y/z + eta R'') and C the rows of (1 - e) J less their D-weighted 
 
     (Hess F_w + C' D C + (v/eta) c c') dx = right-hand side,
 
-where c are the regression coefficients of R' (with ridge v/eta; absent without a ball): positive semidefinite, free of cancellation,
-and the same for all sets.
+where c are the regression coefficients of R' (with ridge v/eta; absent without a ball): positive semidefinite, free of
+cancellation, and the same for all sets.
 """
 
 from __future__ import annotations
@@ -133,15 +133,13 @@ class Linearisation:
         if not np.isfinite(self.scale).all():
             return False
         if damping:
-            self.hessian[np.diag_indices_from(self.hessian)] += damping * diagonal
+            np.einsum("ii->i", self.hessian)[:] += damping * diagonal
         matrix *= self.scale[:, None]
         matrix *= self.scale
-        entries = np.diag_indices_from(matrix)
-        matrix[entries] += damping
         shift = PIVOT
         while shift < 1e-2:
             shifted = matrix.copy(order="F")
-            shifted[entries] += shift
+            np.einsum("ii->i", shifted)[:] += damping + shift
             self.lower, info = lapack.dpotrf(shifted, lower=1, overwrite_a=1, clean=0)
             if info == 0:
                 return True
@@ -153,8 +151,12 @@ class Linearisation:
         solution: Host = self.scale * lapack.dpotrs(self.lower, self.scale * right, lower=1)[0]
         return solution
 
+    def decrement(self, gradient: Host) -> float:
+        """Square of the gradient's norm in the matrix's inverse: about twice what F_w can still fall."""
+        return float(gradient @ self.apply_inverse(gradient))
+
     def step(self, target: Host, bend: tuple[Host, float] | None = None) -> Step:
-        """The Newton step after which all linearised residuals vanish and the products of the pairs have changed by `target`, shape (n_pairs,).
+        """The Newton step: all linearised residuals vanish, the products of the pairs change by `target`, shape (n_pairs,).
 
         `bend` adds to the residuals of u and of the ball what :meth:`ball_remainder` expects a step to leave there.
         """
@@ -197,7 +199,7 @@ class Linearisation:
         return Step(dx, np.concatenate(slack), np.concatenate(multiplier), level)
 
     def ball_remainder(self, step: Step, a: float, b: float) -> tuple[Host, float] | None:
-        """Second-order terms of the ball along `step`, of lengths a for u and b for eta, in the residuals of u and of the ball."""
+        """What a step of length a in u and b in eta leaves, beyond first order, in the residuals of u and of the ball."""
         ball = self.adversary.ball
         if ball is None:
             return None
@@ -208,7 +210,7 @@ class Linearisation:
         return linear - (self.eta + d_eta) * ball.gradient(moved), value - ball.value(moved)
 
     def _weights_step(self, dx: Host, free: Host, lift: float) -> Host:
-        """du = D (C dx + centred right-hand side) + D lift."""
+        """The change of u, D (C dx + centred right-hand side) + D lift."""
         du: Host = self.root * (self.rows @ dx + free)
         return du + lift * self.d if lift else du
 

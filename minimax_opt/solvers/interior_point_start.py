@@ -10,30 +10,32 @@ from minimax_opt.problem import Point
 from minimax_opt.solvers.interior_point_adversary import Adversary
 from minimax_opt.solvers.interior_point_kkt import Iterate, Linearisation
 
+NEAR = 1e-3  # how far a warm start keeps from the boundary
+TINY = float(np.finfo(float).tiny ** 0.5)
 LEAST_RATIO = 0.3  # a ball's worst case is approached until some u falls to this share of the prior
 
 
 def improved(point: Point, adversary: Adversary) -> tuple[Point, float]:
-    """One step on mean + variance / (2 spread) of the linearised losses under the prior, if it helps; and a scale for the gap to close."""
+    """The better of x and one step on mean + variance / (2 spread) of the losses under q; and a least scale for the gap."""
     prior, mix = adversary.prior, adversary.mix
     mean = float(prior @ point.losses)
     spread = float(np.sqrt(prior @ (point.losses - mean) ** 2))
     spread = mix * max(spread, 1e-3 * abs(mean)) or 1.0
     whole = Adversary(HostConstraints(prior, 1.0 - mix))
     linear = Linearisation(whole, Iterate(point, prior, np.full(len(prior), spread), 0.0))
-    scale = max(1e-3 * abs(point.value), np.finfo(float).tiny ** 0.5)
+    scale = max(1e-3 * abs(point.value), TINY)
     if not linear.factor():
         return point, scale
     dx = linear.step(np.zeros(len(prior))).x
     better = point.problem.at(point.x + dx)
     decrease = 1e-3 * abs(float(linear.gradient @ dx))
     if better.finite and better.value < point.value:
-        return better, max(decrease, 1e-3 * abs(better.value), np.finfo(float).tiny ** 0.5)
+        return better, max(decrease, 1e-3 * abs(better.value), TINY)
     return point, max(scale, decrease)
 
 
 def first_iterate(point: Point, adversary: Adversary, scale: float) -> Iterate:
-    """All pairs with the same product, which fits the adversary's effect; for the simplex u ~ 1 / s, so that its conditions hold exactly."""
+    """All pairs with the same product, which fits the adversary's effect; for the simplex u ~ 1 / s, without residuals."""
     losses = adversary.mix * point.losses
     effect = max(point.value - point.weighted_value(adversary.prior), scale)
     if adversary.n_pairs == adversary.n_tasks:
@@ -50,10 +52,15 @@ def first_iterate(point: Point, adversary: Adversary, scale: float) -> Iterate:
 
 
 def warm_iterate(point: Point, adversary: Adversary, weights: Host) -> Iterate:
-    """Near given weights, with products that fit the gap that they leave."""
-    u = adversary.prior + (1.0 - 1e-3) * (adversary.unmixed(weights) - adversary.prior)
-    gap = max(point.value - point.weighted_value(adversary.mixed(u)), 1e-6 * abs(point.value), np.finfo(float).tiny ** 0.5)
-    return centred(point, adversary, u, gap / adversary.n_tasks)
+    """Just inside of given weights, with products that fit the gap that they leave."""
+    u, prior = adversary.unmixed(weights), adversary.prior
+    effect = point.value - point.weighted_value(prior)
+    gap = max(point.value - point.weighted_value(weights), NEAR * effect, 1e-6 * abs(point.value), TINY)
+    mu = gap / adversary.n_tasks
+    inwards = NEAR
+    if adversary.ball is not None:
+        inwards = NEAR / adversary.n_tasks
+    return centred(point, adversary, prior + (1.0 - inwards) * (u - prior), mu)
 
 
 def centred(point: Point, adversary: Adversary, u: Host, mu: float) -> Iterate:
