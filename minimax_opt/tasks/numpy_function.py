@@ -116,8 +116,10 @@ def as_losses(values: Any) -> Host:
         losses = np.array(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise TypeError(f"`fun` must return one vector of K losses, shape (K,), got {type(values).__name__}: {error}.") from error
-    if losses.ndim != 1 or len(losses) == 0:
-        raise ValueError(f"`fun` must return one vector of K >= 1 losses, shape (K,), got shape {losses.shape}.")
+    if losses.ndim != 1:
+        raise ValueError(f"`fun` must return one vector of K losses, shape (K,), got shape {losses.shape}.")
+    if len(losses) == 0:
+        raise ValueError("`fun` must return at least one loss, got K = 0.")
     return losses
 
 

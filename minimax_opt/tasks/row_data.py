@@ -16,9 +16,6 @@ import numpy as np
 from minimax_opt.arrays import Array, Host, Space, to_host
 
 GRAM_BYTES = 1e9  # Gram matrices are kept only if they fit in this
-CHUNK_ENTRIES = (
-    1 << 20
-)  # rows are scaled in blocks of about this many entries: they stay in the cache, and never double the memory
 
 
 class RowData(ABC):
@@ -36,6 +33,7 @@ class RowData(ABC):
     """
 
     space: Space
+    block_entries = 1 << 20  # rows are scaled in blocks of about this many: they stay in the cache, and never double the memory
 
     def __init__(self, A: Array, b: Array, sizes: Host, scale: Array | None = None) -> None:
         self.A, self.b, self.scale = A, b, scale
@@ -100,6 +98,6 @@ class RowData(ABC):
 
     def _blocks(self, start: int, stop: int) -> Iterator[slice]:
         """Slices that cover the rows start:stop, small enough to be copied and long enough for a fast product."""
-        length = max(CHUNK_ENTRIES // max(self.n_variables, 1), 4 * self.n_variables, 1)
+        length = max(self.block_entries // max(self.n_variables, 1), 4 * self.n_variables, 1)
         for first in range(start, stop, length):
             yield slice(first, min(first + length, stop))

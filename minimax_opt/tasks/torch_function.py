@@ -157,8 +157,10 @@ def as_losses(values: Any) -> torch.Tensor:
             f"`fun` must return a tensor of K losses (or a list of K scalar tensors), got {type(values).__name__}; with numbers "
             "from `.item()` or NumPy there is nothing to differentiate."
         )
-    if values.ndim != 1 or len(values) == 0:
-        raise ValueError(f"`fun` must return one vector of K >= 1 losses, shape (K,), got shape {tuple(values.shape)}.")
+    if values.ndim != 1:
+        raise ValueError(f"`fun` must return one vector of K losses, shape (K,), got shape {tuple(values.shape)}.")
+    if len(values) == 0:
+        raise ValueError("`fun` must return at least one loss, got K = 0.")
     if not values.requires_grad:
         raise ValueError(
             "`fun` must return losses that depend on x through torch operations, got a result without a graph; look for "

@@ -78,7 +78,8 @@ REFUSED = {
     "transposed": (fun, lambda x: jac(x).T, ValueError, r"shape \(K, n\) = \(2, 3\), got shape \(3, 2\); it looks transposed"),
     "shape": (fun, lambda x: jac(x)[:1], ValueError, r"shape \(K, n\) = \(2, 3\), got shape \(1, 3\)\."),
     "no pair": (fun, True, TypeError, r"must return \(losses, Jacobian\) with jac=True, got ndarray"),
-    "scalar": (lambda x: x @ x, jac, ValueError, r"one vector of K >= 1 losses, shape \(K,\), got shape \(\)"),
+    "scalar": (lambda x: x @ x, jac, ValueError, r"one vector of K losses, shape \(K,\), got shape \(\)"),
+    "empty": (lambda x: [], jac, ValueError, r"at least one loss, got K = 0"),
     "strings": (lambda x: ["a"], jac, TypeError, "one vector of K losses, .* got list"),
     "nothing": (lambda x: None, jac, (TypeError, ValueError), "one vector of K"),
 }

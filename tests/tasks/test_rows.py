@@ -169,12 +169,12 @@ def test_quadratics_are_the_losses(sizes, weighted, convert):
     np.testing.assert_allclose(P, np.swapaxes(P, 1, 2), atol=1e-14)
 
 
-def test_hessian_in_several_blocks_equals_one_product(monkeypatch):
-    monkeypatch.setattr("minimax_opt.tasks.row_data.CHUNK_ENTRIES", 1)
+def test_hessian_in_several_blocks_equals_one_product():
     A, b, _ = lists((100, 70), LogisticTasks)
     weights = np.array([0.3, 0.7])
     for convert in (list, as_torch):
         tasks = LogisticTasks(convert(A), convert(b))
+        tasks.data.block_entries = 1
         evaluation = tasks.at(tasks.space.asarray(X))
         B = to_host(evaluation.square_root(tasks.space.asarray(weights))[0])
         np.testing.assert_allclose(evaluation.hessian(tasks.space.asarray(weights)), B.T @ B, rtol=1e-12, atol=1e-14)

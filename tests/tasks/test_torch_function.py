@@ -115,9 +115,9 @@ REFUSED = {
     "number": (lambda x: 1.0, TypeError, "must return a tensor of K losses .* got float; with numbers from `.item"),
     "list of numbers": (lambda x: [1.0, 2.0], TypeError, "got list"),
     "empty list": (lambda x: [], TypeError, "got list"),
-    "scalar": (lambda x: x.sum(), ValueError, r"one vector of K >= 1 losses, shape \(K,\), got shape \(\)"),
+    "scalar": (lambda x: x.sum(), ValueError, r"one vector of K losses, shape \(K,\), got shape \(\)"),
     "matrix": (lambda x: x[None], ValueError, r"got shape \(1, 4\)"),
-    "empty": (lambda x: x[:0], ValueError, r"got shape \(0,\)"),
+    "empty": (lambda x: x[:0], ValueError, r"at least one loss, got K = 0"),
     "detached": (
         lambda x: (x * x).detach(),
         ValueError,
