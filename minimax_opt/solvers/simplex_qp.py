@@ -107,7 +107,8 @@ def _climb(M: Host, c: Host, start: Host | None, total: float) -> tuple[Indices,
         pivots += count
         slopes = c - v @ M[support]
         slopes -= (slopes[support] @ v) / total
-        slopes -= NOISE * (root * (root[support] @ v) - c)  # c <= 0
+        noise = root * (root[support] @ v) - c  # c <= 0
+        slopes -= NOISE * (noise + (noise[support] @ v) / total)
         slopes[support] = 0.0
         candidates = (slopes > 0.0).nonzero()[0]
         if len(candidates) == 0 or pivots > limit or np.array_equal(support, previous):

@@ -26,7 +26,7 @@ from minimax_opt.result import Status
 from minimax_opt.solvers.base import Solver, Target
 from minimax_opt.solvers.metric import Metric, rayleigh_quotient
 from minimax_opt.solvers.simplex_qp import solve_simplex_qp
-from minimax_opt.solvers.sqp_state import MAX_FAILURES, TINY, SQPState, hessian_cost
+from minimax_opt.solvers.sqp_state import TINY, SQPState, hessian_cost
 from minimax_opt.solvers.tangent import first_weights, gradients, least_weights
 
 MAX_TASKS = 5000
@@ -163,18 +163,15 @@ def _rebase(state: SQPState) -> None:
 
 
 def _recover(problem: Problem, state: SQPState) -> SQPState:
-    """After a failed line search: another metric; after several, or where rounding explains it, the end."""
-    failures = state.failures + 1
-    if failures > MAX_FAILURES or state.decrease <= state.rounding:
+    """After a failed line search: another metric, or the end where rounding explains it. The state ends a row of failures."""
+    if state.decrease <= state.rounding:
         state.status = Status.STALLED
         return state
-    if problem.tasks.has_hessian and problem.convex and failures == 1:
+    if problem.tasks.has_hessian and problem.convex and state.failures == 0:
         _rebase(state)
     else:
-        state.metric = Metric(2 * 10.0**failures * state.decrease / float(state.direction @ state.direction))
-    state = _solve(problem, state)
-    state.failures = max(state.failures, failures)
-    return state
+        state.metric = Metric(20 * 10.0**state.failures * state.decrease / float(state.direction @ state.direction))
+    return _solve(problem, state)
 
 
 __all__ = ["SQP"]

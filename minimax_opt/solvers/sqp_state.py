@@ -15,7 +15,7 @@ from minimax_opt.solvers.metric import Metric
 
 EPS, TINY = float(np.finfo(float).eps), float(np.finfo(float).tiny)
 WINDOW = 3  # iterations over which the rate of progress is measured
-MAX_FAILURES = 5
+MAX_FAILURES = 8
 UNBOUNDED = 1e15  # a value this far below zero, in units of the losses at x0, has no lower bound
 
 
@@ -43,8 +43,8 @@ class SQPState(State):
     waited, patience : int
         Iterations since the decrease is below the target, and after how many to ask for a certificate that costs a Hessian.
     failures : int
-        Failed line searches, or iterations without measurable progress, in a row.
-    best_optimality : float
+        QPs in a row without a better value or half the optimality: at rounding, or after failed line searches.
+    best_value, best_optimality : float
     """
 
     target: Target = field(default_factory=lambda: Target(0.0, 0.0))
@@ -60,6 +60,7 @@ class SQPState(State):
     waited: int = 0
     patience: int = 0
     failures: int = 0
+    best_value: float = np.inf
     best_optimality: float = np.inf
 
     @property
@@ -92,15 +93,13 @@ class SQPState(State):
             self.patience = 2 * self.waited if self.certify else self.patience
         elif not self.certify:
             self.certify = stationary
-        if self.decrease > self.rounding or optimality < 0.5 * self.best_optimality:
-            self.failures = 0
-        else:
-            self.failures += 1
+        improved = point.value < self.best_value - self.rounding or optimality < 0.5 * self.best_optimality
+        self.failures = 0 if improved else self.failures + 1
         if self.failures > MAX_FAILURES:
             self.status = Status.STALLED
         if point.value < -UNBOUNDED * (1.0 + self.scale):
             self.status = Status.UNBOUNDED
-        self.best_optimality = min(self.best_optimality, optimality)
+        self.best_value, self.best_optimality = min(self.best_value, point.value), min(self.best_optimality, optimality)
 
 
 def hessian_cost(problem: Problem) -> float:
@@ -109,4 +108,4 @@ def hessian_cost(problem: Problem) -> float:
     return (1e5 + rows * n**2 / 20 + n**3 / 30) / (2e5 + rows * n)
 
 
-__all__ = ["MAX_FAILURES", "TINY", "SQPState", "hessian_cost"]
+__all__ = ["TINY", "SQPState", "hessian_cost"]

@@ -1,0 +1,174 @@
+"""Dual Newton: optimality, bounds, refusals; quadratics that are duplicate, singular, ill-conditioned, interpolating."""
+
+from itertools import pairwise
+
+import cvxpy_reference
+import numpy as np
+import problems
+import pytest
+
+import minimax_opt as mo
+
+
+def solve(tasks, **options):
+    return mo.minimize_max(tasks, method="dual-newton", **{"tol": 1e-9, **options})
+
+
+def random_tasks(n_tasks=6, n=8, rows=20, seed=0, cond=1.0):
+    return problems.least_squares("random", n_tasks, n, rows, seed, cond).tasks
+
+
+def assert_optimal(tasks, res, accuracy=1e-8):
+    """Weights in the simplex, zero gradient of F_w, weight only on the worst tasks: sufficient for optimality."""
+    losses = tasks(res.x)
+    assert res.status is mo.Status.CONVERGED, res
+    assert res.fun == losses.max()
+    assert res.weights.min() >= 0
+    assert res.weights.sum() == pytest.approx(1.0, abs=1e-14)
+    assert res.weights @ (losses.max() - losses) <= accuracy * losses.max()
+    assert 0 <= res.gap <= 1e-9 * res.fun
+    jacobian = tasks.at(res.x).jacobian()
+    assert np.linalg.norm(res.weights @ jacobian) <= accuracy * (1 + np.abs(jacobian).max())
+
+
+@pytest.mark.parametrize(("n_tasks", "n", "rows"), [(1, 5, 9), (6, 8, 20), (60, 4, 10), (10, 40, 60)])
+def test_optimality_conditions(n_tasks, n, rows):
+    tasks = random_tasks(n_tasks, n, rows)
+    assert_optimal(tasks, solve(tasks))
+
+
+@pytest.mark.filterwarnings("ignore:Solution may be inaccurate:UserWarning")  # at 1e-10; the status is checked
+@pytest.mark.parametrize("name", ["lsq", "lsq one task", "lsq many tasks", "lsq wide with ridge", "lsq duplicates", "quadratic"])
+def test_agrees_with_cvxpy(name):
+    case = next(case for case in problems.BASE if case.name == name)
+    _, value = cvxpy_reference.solve(case)
+    res = case.solve("dual-newton", tol=1e-9)
+    assert res.success
+    assert res.fun == pytest.approx(value, rel=1e-7)
+    assert res.lower_bound <= value * (1 + 1e-7)
+
+
+@pytest.mark.parametrize("cond", [1e3, 1e6])
+def test_few_iterations_at_any_conditioning(cond):
+    res = solve(random_tasks(10, 12, 40, cond=cond))
+    assert res.success
+    assert res.nit <= 7
+    assert res.gap <= 1e-9 * res.fun
+
+
+def test_convergence_is_quadratic():
+    """The gap, once small, is at least nearly squared: Newton's method, not a first-order one."""
+    tasks = random_tasks(8, 10, 40)
+    best = solve(tasks, tol=1e-15, atol=0.0).fun
+    gaps = [row.value - best for row in solve(tasks, tol=1e-12).trace]
+    small = [(a, b) for a, b in pairwise(gaps) if 1e-7 < a / best < 1e-2]
+    assert small
+    assert all(b <= 10 * (a / best) ** 1.5 * best for a, b in small)
+
+
+def test_columns_that_repeat_or_vanish():
+    """H(w) is singular for every w: x is not unique, the value and the bound are."""
+    rng = np.random.default_rng(0)
+    A, b = rng.standard_normal((4, 30, 5)), rng.standard_normal((4, 30))
+    deficient = np.concatenate([A, A[:, :, :2], np.zeros((4, 30, 1))], axis=2)
+    res, full = solve(mo.LeastSquaresTasks(deficient, b)), solve(mo.LeastSquaresTasks(A, b))
+    assert res.success
+    assert res.fun == pytest.approx(full.fun, rel=1e-9)
+
+
+def test_more_variables_than_rows_a_task():
+    rng = np.random.default_rng(1)
+    tasks = mo.LeastSquaresTasks(rng.standard_normal((4, 3, 8)), rng.standard_normal((4, 3)))
+    assert_optimal(tasks, solve(tasks), accuracy=1e-6)
+
+
+def test_interpolation_ends_at_zero_or_stalls_close_to_it():
+    rng = np.random.default_rng(2)
+    A, x = rng.standard_normal((5, 20, 6)), rng.standard_normal(6)
+    exact = solve(mo.LeastSquaresTasks(A, A @ x))
+    assert exact.success
+    assert exact.fun <= 1e-25
+    nearly = solve(mo.LeastSquaresTasks(A, A @ x + 1e-6 * rng.standard_normal((5, 20))), atol=0.0)
+    assert nearly.status in (mo.Status.CONVERGED, mo.Status.STALLED)
+    assert nearly.gap <= 1e-4 * nearly.fun
+    np.testing.assert_allclose(nearly.x, x, atol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+def test_scale_of_the_data_changes_nothing(scale):
+    rng = np.random.default_rng(3)
+    A, b = rng.standard_normal((4, 20, 5)), rng.standard_normal((4, 20))
+    plain, scaled = solve(mo.LeastSquaresTasks(A, b)), solve(mo.LeastSquaresTasks(scale * A, scale * b))
+    assert scaled.success
+    assert scaled.fun == pytest.approx(scale**2 * plain.fun, rel=2e-9)
+    np.testing.assert_allclose(scaled.x, plain.x, atol=1e-4)
+
+
+@pytest.mark.parametrize("floor", [0.3, 0.9])
+def test_floor(floor):
+    """W = {w >= floor q}: the value is the mixture's, and weights above the floor only on the worst tasks."""
+    tasks, prior = random_tasks(seed=4), np.array([1, 2, 3, 1, 1, 2]) / 10
+    res = solve(tasks, ambiguity=mo.Simplex(prior=prior, floor=floor))
+    losses = tasks(res.x)
+    assert res.success
+    assert res.fun == pytest.approx((1 - floor) * losses.max() + floor * prior @ losses, rel=1e-13)
+    assert np.all(res.weights >= floor * prior * (1 - 1e-12))
+    assert (res.weights - floor * prior) @ (losses.max() - losses) <= 1e-7
+    assert np.linalg.norm(res.weights @ tasks.at(res.x).jacobian()) <= 1e-6
+
+
+def test_the_bound_is_valid_at_every_iterate():
+    tasks = random_tasks(seed=5)
+    best = solve(tasks, tol=1e-14, atol=0.0)
+    bounds = [row.lower_bound for row in solve(tasks).trace if not np.isnan(row.lower_bound)]
+    assert bounds
+    assert max(bounds) <= best.fun * (1 + 1e-14)
+
+
+def test_warm_starts_take_fewer_iterations():
+    tasks = random_tasks(10, 12, 40, seed=6)
+    cold = solve(tasks)
+    assert solve(tasks, x0=cold.x, weights0=cold.weights).nit == 0
+    near = cold.x + 1e-4 * np.random.default_rng(0).standard_normal(12)
+    assert solve(tasks, x0=near, weights0=cold.weights).nit < cold.nit
+    assert solve(tasks, x0=near).nit <= cold.nit
+
+
+def test_unbounded():
+    P = np.broadcast_to(np.diag([1.0, 0.0]), (2, 2, 2))
+    res = solve(mo.QuadraticTasks(P, np.array([[0.0, 1.0], [1.0, 1.0]])))
+    assert res.status is mo.Status.UNBOUNDED
+    assert not res.success
+    assert solve(mo.QuadraticTasks(P, np.array([[0.0, 1.0], [0.0, -1.0]]), np.ones(2))).success  # they cancel
+
+
+def test_torch_input():
+    torch = pytest.importorskip("torch")
+    A, b = torch.randn(3, 10, 4, dtype=torch.float64), torch.randn(3, 10, dtype=torch.float64)
+    res = solve(mo.LeastSquaresTasks(A, b))
+    assert res.success
+    assert isinstance(res.x, torch.Tensor)
+    assert res.fun == pytest.approx(solve(mo.LeastSquaresTasks(A.numpy(), b.numpy())).fun, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "options", "message"),
+    [
+        (problems.logistic("l").tasks, {}, "needs quadratic tasks, got LogisticTasks; use method='sqp'"),
+        (problems.affine("a").tasks, {}, "use method='interior-point'"),
+        (random_tasks(), {"ambiguity": mo.CVaR(0.5)}, r"needs ambiguity=Simplex\(\), got CVaR"),
+        (random_tasks(), {"domain": mo.Box(-1, 1)}, "no support for a `domain`"),
+        (random_tasks(600, 2, 3), {}, "at most 500, got 600; use method='interior-point'"),
+        (mo.QuadraticTasks(-np.eye(2)[None]), {}, "needs convex tasks; use method='sqp'"),
+    ],
+)
+def test_refusals(tasks, options, message):
+    with pytest.raises(ValueError, match=message):
+        solve(tasks, **options)
+
+
+def test_refuses_what_would_not_fit_in_memory():
+    A = np.broadcast_to(0.0, (100, 1, 2000)).copy()
+    A[:, 0, 0] = 1.0
+    with pytest.raises(ValueError, match="would store 100 Hessians of order 2000"):
+        solve(mo.LeastSquaresTasks(A, np.zeros((100, 1))))
