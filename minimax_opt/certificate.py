@@ -58,7 +58,7 @@ class Certificate:
 REASONS = {
     "strong convexity": "strong convexity: the optimal value is at least F_w(x) - |grad F_w(x)|^2 / (2 mu)",
     "domain": "bounded domain: the optimal value is at least the minimum over the domain of the linearisation of F_w at x",
-    "curvature": "curvature: the optimal value is at least F_w(x) less its Newton decrement (exact for quadratics)",
+    "curvature": "curvature: the optimal value is at least F_w(x) less a multiple of its squared Newton decrement",
     "sharpness": "sharpness: every minimiser lies within a proven distance R of x, so the optimal value is at least F_w(x) - R |grad F_w(x)|",
 }
 NOT_CONVEX = Certificate(

@@ -67,7 +67,7 @@ def conic(data: Data, solver: str, **settings: Any) -> Callable[[], Solve]:
         level, constraints = _worst_case(cp, _losses(cp, data, x), data.ambiguity)
         ridge = data.ridge / 2 * cp.sum_squares(x) if data.ridge else 0.0
         problem = cp.Problem(cp.Minimize(level + ridge), constraints)
-        compiled, chain, inverse = problem.get_problem_data(solver)
+        compiled, chain, inverse = problem.get_problem_data(solver, solver_opts=settings)
 
         def solve() -> np.ndarray:
             with warnings.catch_warnings():
