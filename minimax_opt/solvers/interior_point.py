@@ -64,6 +64,14 @@ class InteriorPoint(Solver):
     ----------
     correctors : int
         At most so many centrality correctors an iteration; each costs one more solve with the same factor.
+
+    Examples
+    --------
+    >>> import minimax_opt as mo
+    >>> tasks = mo.ChebyshevTasks([[1.0], [1.0], [1.0]], [0.0, 3.0, 10.0])  # the midpoint of 0 and 10
+    >>> result = mo.minimize_max(tasks, method="interior-point", tol=1e-9)
+    >>> result.success, round(float(result.x[0]), 6), round(result.fun, 6)
+    (True, 5.0, 5.0)
     """
 
     correctors: int = 2
@@ -122,7 +130,7 @@ class InteriorPoint(Solver):
         if not point.finite:
             state.point = point
             return state
-        new = Linearisation(old.adversary, _moved(problem, old, step, (lengths[0] * share, lengths[1] * share), point))
+        new = Linearisation(old.adversary, moved(problem, old, step, (lengths[0] * share, lengths[1] * share), point))
         weights = old.adversary.member(new.u)
         estimate = point.value - point.weighted_value(weights) + old.decrement(new.gradient)
         idle = 0 if estimate < 0.9 * state.least else state.idle + 1
@@ -208,7 +216,7 @@ def _damping(damping: float, share: float) -> float:
     return damping / 10 if damping > 1e-3 * DAMPING else 0.0
 
 
-def _moved(problem: Problem, linear: Linearisation, step: Step, lengths: tuple[float, float], point: Point) -> Iterate:
+def moved(problem: Problem, linear: Linearisation, step: Step, lengths: tuple[float, float], point: Point) -> Iterate:
     """The next iterate: the slacks s absorb the curvature of the losses; where that takes too much of one, the level t rises."""
     old, adversary, n_tasks = linear.iterate, linear.adversary, linear.adversary.n_tasks
     slack = old.slack + lengths[0] * step.slack

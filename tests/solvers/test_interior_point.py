@@ -1,0 +1,227 @@
+"""The interior-point method end to end: against cvxpy, by its certificates, at the edges."""
+
+import dataclasses
+
+import cvxpy_reference
+import numpy as np
+import problems
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minimax_opt as mo
+
+TOL = 1e-9
+SETS = {
+    "simplex": lambda prior, floor: mo.Simplex(prior=prior, floor=floor),
+    "cvar": lambda prior, floor: mo.CVaR(0.35, prior=prior, floor=floor),
+    "kl": lambda prior, floor: mo.KLBall(0.3, prior=prior, floor=floor),
+    "chi2": lambda prior, floor: mo.ChiSquareBall(0.4, prior=prior, floor=floor),
+}
+KINDS = {
+    "lp": lambda ridge: problems.affine("lp", n_tasks=15, n=3, ridge=ridge),
+    "chebyshev": lambda ridge: problems.chebyshev("chebyshev", rows=12, n=3, ridge=ridge),
+    "qp": lambda ridge: problems.quadratic("qp", n_tasks=6, n=4, ridge=ridge),
+    "least squares": lambda ridge: problems.least_squares("least squares", n_tasks=6, n=4, rows=9, ridge=ridge),
+    "logistic": lambda ridge: problems.logistic("logistic", n_tasks=6, n=3, rows=20, ridge=ridge),
+}
+
+
+def solve(case, **options):
+    return case.solve("interior-point", tol=TOL, **options)
+
+
+def check(case, result):
+    """Certified, and the weights are the adversary's: in W, attaining the worst case, and balancing the gradients."""
+    assert result.success, result
+    assert result.gap <= max(TOL * abs(result.fun), 1e-14)
+    assert case.ambiguity.contains(result.weights, 1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:Solution may be inaccurate")  # Clarabel's, at the accuracy that the reference asks of it
+@pytest.mark.parametrize("varied", ["plain", "prior and floor", "ridge"])
+@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_agrees_with_cvxpy(kind, name, varied):
+    case = KINDS[kind](0.05 if varied == "ridge" else None)
+    rng = np.random.default_rng(5)
+    prior, floor = (tuple(rng.uniform(0.5, 1.5, case.n_tasks)), 0.05) if varied == "prior and floor" else (None, 0.0)
+    case = dataclasses.replace(case, ambiguity=SETS[name](prior, floor))
+    _, value = cvxpy_reference.solve(case)
+    result = solve(case)
+    check(case, result)
+    assert result.nit <= 20
+    scale = max(1.0, abs(value))
+    assert result.lower_bound <= value + 1e-7 * scale  # cvxpy's value is an upper bound up to its own tolerance
+    assert abs(result.fun - value) <= 1e-7 * scale
+
+
+@pytest.mark.parametrize("case", [c for c in problems.ALL if c.domain is None], ids=str)
+def test_converges_in_few_iterations(case):
+    result = solve(case)
+    check(case, result)
+    assert result.nit <= 20
+
+
+@pytest.mark.parametrize("case", [problems.BASE[0], problems.BASE[7], problems.with_sets()[3], problems.BASE[13]], ids=str)
+def test_lower_bound_is_valid_at_every_iterate(case):
+    best = solve(case).fun
+    bounds = []
+    solve(case, callback=lambda intermediate_result: bounds.append((intermediate_result.lower_bound, intermediate_result.fun)))
+    assert bounds
+    for lower, upper in bounds:
+        assert not lower > best + 1e-12 * abs(best)  # nan before the first certificate
+        assert upper >= best - TOL * abs(best)
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    kind=st.sampled_from(["lsq", "logistic", "affine"]),
+    n_tasks=st.integers(1, 12),
+    n=st.integers(1, 8),
+    rows=st.integers(1, 12),
+    set_name=st.sampled_from(sorted(SETS)),
+    floor=st.sampled_from([0.0, 0.2]),
+    far=st.sampled_from([0.0, 1.0, 30.0]),
+)
+def test_random_problems_with_a_ridge_are_certified(seed, kind, n_tasks, n, rows, set_name, floor, far):
+    rng = np.random.default_rng(seed)
+    A = rng.standard_normal((n_tasks, rows, n)) * np.logspace(0, -3, n)
+    tasks = {
+        "lsq": lambda: mo.LeastSquaresTasks(A, rng.standard_normal((n_tasks, rows))),
+        "logistic": lambda: mo.LogisticTasks(A, rng.choice([-1.0, 1.0], (n_tasks, rows))),
+        "affine": lambda: mo.AffineTasks(A[:, 0], rng.standard_normal(n_tasks)),
+    }[kind]()
+    ambiguity = SETS[set_name](None, floor)
+    result = mo.minimize_max(
+        tasks, far * rng.standard_normal(n), method="interior-point", ambiguity=ambiguity, regularizer=mo.Ridge(1e-2), tol=TOL
+    )
+    assert result.success, result
+    assert ambiguity.contains(result.weights, 1e-12)
+    assert result.nit <= 50
+
+
+@pytest.mark.parametrize("radius", [1e-6, 1e-3, 0.1, 1.0, 10.0])
+@pytest.mark.parametrize("ball", [mo.KLBall, mo.ChiSquareBall])
+def test_balls_of_every_size(ball, radius):
+    """From nearly the mean to beyond the simplex, where the ball must give the simplex's value."""
+    case = dataclasses.replace(problems.BASE[0], ambiguity=ball(radius))
+    result = solve(case)
+    check(case, result)
+    assert result.nit <= 30
+    if radius == 10.0:
+        assert result.fun == pytest.approx(solve(problems.BASE[0]).fun, rel=1e-8)
+
+
+@pytest.mark.parametrize("ambiguity", [mo.CVaR(1.0), mo.KLBall(0.0), mo.ChiSquareBall(0.0)], ids=str)
+def test_a_set_of_one_point_gives_the_mean(ambiguity):
+    A, b = np.random.default_rng(0).standard_normal((3, 5, 2)), np.random.default_rng(1).standard_normal((3, 5))
+    result = mo.minimize_max(mo.LeastSquaresTasks(A, b), method="interior-point", ambiguity=ambiguity, tol=TOL)
+    expected = np.linalg.lstsq(A.reshape(15, 2), b.reshape(15), rcond=None)[0]
+    assert result.success
+    np.testing.assert_allclose(result.x, expected, rtol=1e-9)
+    np.testing.assert_allclose(result.weights, 1 / 3)
+
+
+@pytest.mark.parametrize(
+    "ambiguity", [mo.Simplex(), mo.CVaR(0.4), mo.KLBall(0.2), mo.ChiSquareBall(0.2), mo.Simplex(floor=0.3)], ids=str
+)
+@pytest.mark.parametrize("base", [problems.BASE[0], problems.BASE[7]], ids=str)
+def test_a_warm_start_at_the_solution_needs_no_iteration_and_near_it_few(base, ambiguity):
+    case = dataclasses.replace(base, ambiguity=ambiguity)
+    cold = solve(case)
+    warm = solve(case, x0=cold.x, weights0=cold.weights)
+    assert warm.success
+    assert warm.nit <= 1
+    near = solve(case, x0=cold.x + 1e-4, weights0=cold.weights)
+    assert near.success
+    assert near.nit < cold.nit
+
+
+def test_interpolation_ends_at_the_rounding_of_the_losses():
+    rng = np.random.default_rng(0)
+    A, x = rng.standard_normal((5, 20, 8)), rng.standard_normal(8)
+    result = mo.minimize_max(mo.LeastSquaresTasks(A, A @ x), method="interior-point", tol=TOL)
+    assert result.success
+    assert result.fun <= 1e-13
+    np.testing.assert_allclose(result.x, x, atol=1e-6)
+
+
+def test_all_losses_equal_at_the_start():
+    case = problems.logistic("equal", ridge=1e-3)
+    assert np.ptp(case.tasks(np.zeros(case.n_variables))) < 1e-15
+    result = solve(case, x0=np.zeros(case.n_variables))
+    check(case, result)
+    assert result.nit <= 12
+
+
+def test_equal_losses_that_are_zero_at_the_start():
+    """No spread and no size to take a scale from."""
+    tasks = mo.QuadraticTasks(np.eye(2)[None] * np.ones((2, 1, 1)), np.array([[1.0, 0.0], [0.0, 1.0]]), np.zeros(2))
+    result = mo.minimize_max(tasks, method="interior-point", tol=TOL)
+    assert result.success
+    np.testing.assert_allclose(result.x, [-0.5, -0.5], atol=1e-6)
+    assert result.fun == pytest.approx(-0.25, rel=1e-9)
+
+
+def test_torch_input_gives_torch_output():
+    torch = pytest.importorskip("torch")
+    A, b = (
+        torch.randn(4, 6, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)),
+        torch.ones(4, 6, dtype=torch.float64),
+    )
+    result = mo.minimize_max(mo.LeastSquaresTasks(A, b), method="interior-point", tol=TOL)
+    assert result.success
+    assert isinstance(result.x, torch.Tensor)
+    assert result.x.dtype == torch.float64
+
+
+@pytest.mark.parametrize("correctors", [0, 1, 5])
+def test_any_number_of_correctors_converges(correctors):
+    result = solve(problems.BASE[10], options={"correctors": correctors})
+    check(problems.BASE[10], result)
+
+
+def test_correctors_are_checked():
+    with pytest.raises(ValueError, match="`correctors` must be an integer >= 0, got -1"):
+        solve(problems.BASE[0], options={"correctors": -1})
+
+
+def test_refusals_say_what_to_do():
+    box = dataclasses.replace(problems.BASE[0], domain=mo.Box(-1.0, 1.0))
+    with pytest.raises(ValueError, match="has no support for a `domain`; use method='accelerated'"):
+        solve(box)
+    with pytest.raises(ValueError, match="needs convex losses; use method='sqp'"):
+        mo.minimize_max(
+            mo.QuadraticTasks(-np.eye(2)[None] * np.ones((2, 1, 1)), np.zeros((2, 2)), np.zeros(2)), method="interior-point"
+        )
+    with pytest.raises(ValueError, match="needs tasks with Hessians, which NumPyTasks does not offer; use method='sqp'"):
+        mo.minimize_max(lambda x: x**2, np.ones(2), jac=lambda x: np.diag(2 * x), convex=True, method="interior-point")
+
+
+@pytest.mark.parametrize(
+    "tasks",
+    [
+        problems.least_squares("far", noise=1e-3).tasks,
+        problems.logistic("far", rows=60).tasks,
+    ],
+    ids=["least squares", "logistic"],
+)
+def test_a_distant_start_is_no_obstacle(tasks):
+    start = 50.0 * np.random.default_rng(0).standard_normal(tasks.n_variables)
+    result = mo.minimize_max(tasks, start, method="interior-point", regularizer=mo.Ridge(1e-3), tol=TOL)
+    assert result.success
+    assert result.nit <= 40
+
+
+def test_an_impossible_tolerance_ends_as_stalled_close_to_the_solution():
+    case = problems.BASE[0]
+    result = case.solve("interior-point", tol=0.0, atol=0.0)
+    assert result.status in (mo.Status.STALLED, mo.Status.CONVERGED)  # a gap of exactly zero is a lucky rounding
+    assert result.gap <= 1e-12 * result.fun
+
+
+def test_same_input_same_bits():
+    first, second = (solve(problems.BASE[7]) for _ in range(2))
+    np.testing.assert_array_equal(first.x, second.x)
+    np.testing.assert_array_equal(first.weights, second.weights)
