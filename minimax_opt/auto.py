@@ -33,9 +33,9 @@ def choose_method(problem: Problem) -> str:
     if tasks.curvature == "affine":
         return "interior-point"
     rows = tasks.n_rows if tasks.n_rows is not None else n_tasks * n
-    if tasks.curvature == "quadratic" and n_tasks <= MANY_TASKS and rows >= n_tasks * n:
-        if rows * n**2 <= GRAM_FLOPS and 8 * n_tasks * n**2 <= GRAM_BYTES:
-            return "dual-newton"
+    grams_fit = rows * n**2 <= GRAM_FLOPS and 8 * n_tasks * n**2 <= GRAM_BYTES
+    if tasks.curvature == "quadratic" and n_tasks <= MANY_TASKS and rows >= n_tasks * n and grams_fit:
+        return "dual-newton"
     if tasks.has_hessian and (rows * n**2 <= HESSIAN_FLOPS or n_tasks > MANY_TASKS):
         return "interior-point"
     return "sqp"

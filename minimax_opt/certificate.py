@@ -101,7 +101,7 @@ def certify(point: Point, weights: Array, target: float = np.inf) -> Certificate
 
 
 def strong_convexity_bound(point: Point, weights: Array) -> float:
-    """min over the domain of F_w(x) + <g, y - x> + mu/2 |y - x|^2; -inf without strong convexity."""
+    """Min over the domain of F_w(x) + <g, y - x> + mu/2 |y - x|^2; -inf without strong convexity."""
     problem, mu = point.problem, point.problem.strong_convexity
     if mu <= 0:
         return -np.inf
@@ -113,7 +113,7 @@ def strong_convexity_bound(point: Point, weights: Array) -> float:
 
 
 def domain_bound(point: Point, weights: Array) -> float:
-    """min over the domain of F_w(x) + <g, y - x>; -inf where it is unbounded."""
+    """Min over the domain of F_w(x) + <g, y - x>; -inf where it is unbounded."""
     domain = point.problem.domain
     if domain is None or not domain.bounded:
         return -np.inf
@@ -148,7 +148,9 @@ def _singular_curvature_bound(point: Point, weights: Array) -> float:
         rows, v = np.vstack([rows, np.diag(strength)]), np.concatenate([v, strength * to_host(point.x)])
     scale = np.linalg.norm(rows, axis=0)
     basis, triangle = qr(rows / np.where(scale > 0, scale, 1.0), mode="economic", check_finite=False)
-    rotation, triangle, _ = qr(triangle, mode="economic", pivoting=True, check_finite=False)  # pivoting the tall matrix itself is slow
+    rotation, triangle, _ = qr(
+        triangle, mode="economic", pivoting=True, check_finite=False
+    )  # pivoting the tall matrix itself is slow
     sizes = np.abs(triangle.diagonal())
     basis = basis @ rotation[:, sizes > max(rows.shape) * np.finfo(float).eps * sizes[0]]  # the rest is no direction of B's range
     leverage = np.linalg.norm(basis[: len(ratios)], axis=1)

@@ -53,7 +53,9 @@ def level_set_radius(point: Point, weights: Host) -> float:
 def _radius_by_trades(point: Point, weights: Host) -> float:
     problem = point.problem
     receiver, givers, amounts = trades(problem.ambiguity, weights)
-    quadratic = problem.tasks.curvature == "quadratic" or (problem.tasks.curvature == "affine" and problem.regularizer is not None)
+    quadratic = problem.tasks.curvature == "quadratic" or (
+        problem.tasks.curvature == "affine" and problem.regularizer is not None
+    )
     if len(givers) < problem.n_variables and not quadratic:
         return np.inf
     jacobian, losses = to_host(point.jacobian()), to_host(point.losses)
@@ -77,7 +79,7 @@ def _radius_by_trades(point: Point, weights: Host) -> float:
 
 
 def _longest_axis(matrix: Host, level: float) -> float:
-    """max |h| over h'matrix h <= level, rounded up; inf for a singular matrix."""
+    """Max |h| over h'matrix h <= level, rounded up; inf for a singular matrix."""
     smallest = float(np.linalg.eigvalsh(matrix)[0])
     rounding = len(matrix) * EPS * float(np.trace(matrix))
     return float(np.sqrt(level / (smallest - rounding))) if smallest > rounding else np.inf

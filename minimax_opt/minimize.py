@@ -154,8 +154,12 @@ def _tasks_and_start(fun: Any, x0: Array | None, jac: Any) -> tuple[Tasks, Space
             raise ValueError("`jac` must be None for a family of tasks, which knows its own derivatives.")
         tasks = fun
     elif isinstance(fun, torch.nn.Module) or not callable(fun):
-        hint = "wrap a module: `mo.ModuleTasks(module, losses)`" if callable(fun) else "for a list of functions, stack them into one"
-        raise TypeError(f"`fun` must be a family of tasks or one function x -> losses of shape (K,), got {type(fun).__name__}; {hint}.")
+        hint = (
+            "wrap a module: `mo.ModuleTasks(module, losses)`" if callable(fun) else "for a list of functions, stack them into one"
+        )
+        raise TypeError(
+            f"`fun` must be a family of tasks or one function x -> losses of shape (K,), got {type(fun).__name__}; {hint}."
+        )
     else:
         x0 = validation.start(x0, None)
         tasks = TorchTasks(fun) if isinstance(x0, torch.Tensor) else NumPyTasks(fun, jac)

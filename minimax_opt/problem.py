@@ -114,7 +114,7 @@ class Point:
         return float(weights @ self.losses) + self.penalty
 
     def gradient(self, weights: Array) -> Array:
-        """grad F_w(x), shape (n,); that of the latest weights is kept."""
+        """Grad F_w(x), shape (n,); that of the latest weights is kept."""
         if self._gradient is None or self._gradient[0] is not weights:
             if self._jacobian is not None:
                 gradient = weights @ self._jacobian

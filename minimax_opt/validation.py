@@ -49,13 +49,15 @@ def losses(values: Array, n_tasks: int | None) -> int:
         raise ValueError(f"`fun` must return {n_tasks} losses, got {len(values)}.")
     if not all_finite(values):
         bad = int(np.flatnonzero(~np.isfinite(to_host(values)))[0])
-        raise ValueError(f"`fun` must be finite at `x0`, but the loss of task {bad} is {to_host(values)[bad]}; choose another `x0`.")
+        raise ValueError(
+            f"`fun` must be finite at `x0`, but the loss of task {bad} is {to_host(values)[bad]}; choose another `x0`."
+        )
     return len(values)
 
 
 def number(name: str, value: Any, low: float, *, strict: bool = False) -> float:
     """A finite real number >= `low` (> where strict)."""
-    ok = isinstance(value, numbers.Real) and not isinstance(value, bool) and np.isfinite(float(value))
+    ok = type(value) is not bool and isinstance(value, numbers.Real) and np.isfinite(float(value))
     if not ok or float(value) < low or (strict and float(value) == low):
         raise ValueError(f"`{name}` must be a finite number {'>' if strict else '>='} {low:g}, got {value!r}.")
     return float(value)
@@ -63,7 +65,7 @@ def number(name: str, value: Any, low: float, *, strict: bool = False) -> float:
 
 def integer(name: str, value: Any, low: int) -> int:
     """An integer >= `low`."""
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or int(value) < low:
+    if type(value) is bool or not isinstance(value, numbers.Integral) or int(value) < low:
         raise ValueError(f"`{name}` must be an integer >= {low}, got {value!r}.")
     return int(value)
 
@@ -86,10 +88,13 @@ def check_scalars(tol: Any, atol: Any, max_iter: Any, strong_convexity: Any, tim
 
 def check_parts(ambiguity: Any, domain: Any, regularizer: Any, convex: Any, strong_convexity: float) -> None:
     """Check the objects of :func:`minimax_opt.minimize_max`."""
-    for name, value, kind in (("ambiguity", ambiguity, AmbiguitySet), ("domain", domain, Domain), ("regularizer", regularizer, Regularizer)):
+    for name, value, kind, example in (
+        ("ambiguity", ambiguity, AmbiguitySet, "mo.Simplex()"),
+        ("domain", domain, Domain, "mo.Box(-1, 1)"),
+        ("regularizer", regularizer, Regularizer, "mo.Ridge(0.1)"),
+    ):
         if value is not None and not isinstance(value, kind):
-            hint = {"ambiguity": "mo.Simplex()", "domain": "mo.Box(-1, 1)", "regularizer": "mo.Ridge(0.1)"}[name]
-            raise TypeError(f"`{name}` must be a {kind.__name__}, e.g. {hint}, got {value!r}.")
+            raise TypeError(f"`{name}` must be of class {kind.__name__}, e.g. {example}, got {value!r}.")
     if convex not in (None, True, False):
         raise TypeError(f"`convex` must be True, False or None, got {convex!r}.")
     if convex is False and strong_convexity > 0:

@@ -41,7 +41,10 @@ def solve(case, solver="CLARABEL"):
     if case.domain is not None:
         constraints += case.domain_constraints(x)
     problem = cp.Problem(cp.Minimize(value), constraints)
-    accuracy = {"CLARABEL": {"tol_gap_abs": 1e-10, "tol_gap_rel": 1e-10, "tol_feas": 1e-10}, "ECOS": {"abstol": 1e-9, "reltol": 1e-9}}
+    accuracy = {
+        "CLARABEL": {"tol_gap_abs": 1e-10, "tol_gap_rel": 1e-10, "tol_feas": 1e-10},
+        "ECOS": {"abstol": 1e-9, "reltol": 1e-9},
+    }
     problem.solve(solver=solver, **accuracy[solver])
     assert problem.status in ("optimal", "optimal_inaccurate"), problem.status
     return x.value, float(problem.value)

@@ -57,7 +57,9 @@ def _rows(seed, n_tasks, n, rows, cond=1.0):
 
 def least_squares(name, n_tasks=5, n=6, rows=20, seed=0, cond=1.0, noise=0.5, **extra):
     rng, designs, solutions = _rows(seed, n_tasks, n, rows, cond)
-    targets = [A @ s + noise * (0.5 + rng.random()) * rng.standard_normal(len(A)) for A, s in zip(designs, solutions, strict=True)]
+    targets = [
+        A @ s + noise * (0.5 + rng.random()) * rng.standard_normal(len(A)) for A, s in zip(designs, solutions, strict=True)
+    ]
     return from_least_squares(name, designs, targets, **extra)
 
 
@@ -146,7 +148,9 @@ def with_sets():
     """Every kind of losses under every set."""
     cases = []
     for base in (BASE[0], BASE[7], BASE[11], BASE[14]):
-        cases += [replace(base, name=f"{base.name} / {name}", ambiguity=chosen) for name, chosen in SETS.items() if name != "simplex"]
+        cases += [
+            replace(base, name=f"{base.name} / {name}", ambiguity=chosen) for name, chosen in SETS.items() if name != "simplex"
+        ]
     return cases
 
 

@@ -15,10 +15,10 @@ from minimax_opt.problem import Problem
 
 
 def problem_of(case):
-    ridge = 0.0 if case.ridge is None else case.ridge
-    space = mo.Ridge(ridge).bind(case.n_variables, case.tasks.space) if case.ridge is not None else None
+    regularizer = None if case.ridge is None else mo.Ridge(case.ridge).bind(case.n_variables, case.tasks.space)
+    mu = case.tasks.strong_convexity + (case.ridge or 0.0)
     return Problem(
-        case.tasks, case.n_tasks, case.n_variables, case.ambiguity, space, case.domain, convex=True, strong_convexity=ridge + case.tasks.strong_convexity
+        case.tasks, case.n_tasks, case.n_variables, case.ambiguity, regularizer, case.domain, convex=True, strong_convexity=mu
     )
 
 
@@ -149,9 +149,11 @@ def test_no_certificate_without_convexity():
 
 def test_no_certificate_where_nothing_is_known():
     """A convex black box that is flat in one direction: no curvature, no domain, not enough active tasks."""
-    res = mo.minimize_max(
-        lambda x: np.array([np.hypot(x[0], 1.0)]), np.array([1.0, 0.0]), jac=lambda x: np.array([[x[0] / np.hypot(x[0], 1.0), 0.0]]), convex=True, tol=1e-7
-    )
+
+    def fun(x):
+        return np.array([np.hypot(x[0], 1.0)]), np.array([[x[0] / np.hypot(x[0], 1.0), 0.0]])
+
+    res = mo.minimize_max(fun, np.array([1.0, 0.0]), jac=True, convex=True, tol=1e-7)
     assert np.isnan(res.lower_bound)
     assert res.success
     assert "domain" in str(res.certificate)

@@ -1,6 +1,9 @@
 """The front door: what it accepts, what it refuses and in which words, and how a solve may end."""
 
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -96,7 +99,9 @@ def test_nan_on_the_way_keeps_the_best_point():
     def fun(x):
         return torch.stack([torch.sqrt(x[0]), x[0] + x[0] * 0])  # nan for x < 0, decreasing towards it
 
-    res = mo.minimize_max(fun, torch.tensor([1.0], dtype=torch.float64), method="softmax-gd", options={"step_size": 3.0, "smoothing": 0.1})
+    res = mo.minimize_max(
+        fun, torch.tensor([1.0], dtype=torch.float64), method="softmax-gd", options={"step_size": 3.0, "smoothing": 0.1}
+    )
     assert res.status is mo.Status.NON_FINITE
     assert np.isfinite(res.fun)
     assert res.x.item() == 1.0
@@ -121,7 +126,7 @@ def test_zero_variables_that_matter_not():
 
 
 def test_more_variables_than_rows_without_a_ridge():
-    """Interpolation: the optimal value is zero, a relative gap means nothing, `atol` at the rounding level of the losses decides."""
+    """Interpolation: the optimal value is zero, a relative gap means nothing, the default `atol` decides."""
     rng = np.random.default_rng(0)
     tasks = mo.LeastSquaresTasks([rng.standard_normal((3, 20)) for _ in range(3)], [rng.standard_normal(3) for _ in range(3)])
     res = mo.minimize_max(tasks, tol=1e-9)
@@ -151,9 +156,9 @@ def test_more_variables_than_rows_without_a_ridge():
         ({"strong_convexity": -1}, r"`strong_convexity` must be a finite number >= 0"),
         ({"convex": "yes"}, r"`convex` must be True, False or None"),
         ({"convex": False, "strong_convexity": 1.0}, r"`convex=False` contradicts"),
-        ({"ambiguity": "simplex"}, r"`ambiguity` must be a AmbiguitySet"),
-        ({"domain": (0, 1)}, r"`domain` must be a Domain"),
-        ({"regularizer": 0.1}, r"`regularizer` must be a Regularizer, e.g. mo.Ridge\(0.1\)"),
+        ({"ambiguity": "simplex"}, r"`ambiguity` must be of class AmbiguitySet"),
+        ({"domain": (0, 1)}, r"`domain` must be of class Domain"),
+        ({"regularizer": 0.1}, r"`regularizer` must be of class Regularizer, e.g. mo.Ridge\(0.1\)"),
         ({"weights0": np.ones(3)}, r"`weights0` must have shape \(4,\)"),
         ({"weights0": np.ones(4)}, r"`weights0` must be nonnegative and sum to 1"),
         ({"ambiguity": mo.Simplex(prior=(0.5, 0.5))}, r"prior"),
@@ -201,12 +206,8 @@ def test_progress_goes_to_standard_error(tasks, capsys):
 
 def test_importing_the_package_is_light():
     """`import minimax_opt` must not pull in what only tests, plots or the demo need."""
-    import subprocess
-    import sys
-
-    code = "import minimax_opt, sys; print([m for m in ('cvxpy', 'matplotlib', 'sklearn', 'pandas', 'scipy.optimize', 'triton') if m in sys.modules])"
-    path = {"PYTHONPATH": ".:kernels"}
-    import os
-
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, **path})
+    heavy = ("cvxpy", "matplotlib", "sklearn", "pandas", "scipy.optimize", "triton")
+    code = f"import minimax_opt, sys; print([m for m in {heavy} if m in sys.modules])"
+    environment = {**os.environ, "PYTHONPATH": ".:kernels"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert done.stdout.strip() == "[]"

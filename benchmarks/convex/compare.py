@@ -1,8 +1,8 @@
 """Side by side with the peers, in one run: ``python -m benchmarks.convex.compare [CASE ...] [--seed S] [--repeat R] [--output FILE]``.
 
-CPU seconds of one thread, runs interleaved, medians. Ours: until *certified* to 1e-9. A peer's: its solver alone, statement and compilation apart, and it
-counts as having reached 1e-9 if the worst-case loss of its x, evaluated by the judge below, is within 1e-9 of the best known value. The judge is the
-definition of the problem in NumPy, not a solver.
+CPU seconds of one thread, runs interleaved, medians. Ours: until *certified* to 1e-9. A peer's: its solver alone, statement and
+compilation apart, and it counts as having reached 1e-9 if the worst-case loss of its x, evaluated by the judge below, is within 1e-9
+of the best known value. The judge is the definition of the problem in NumPy, not a solver.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ def compare(data: Data, repeat: int = 5, method: str = "auto") -> dict[str, Any]
     for _ in range(repeat):
         tasks = data.tasks()  # fresh: nothing cached from the run before
         seconds, result = timed(
-            lambda tasks=tasks: mo.minimize_max(tasks, ambiguity=data.ambiguity, regularizer=data.regularizer(), tol=ACCURACY, method=method)
+            lambda tasks=tasks: mo.minimize_max(
+                tasks, ambiguity=data.ambiguity, regularizer=data.regularizer(), tol=ACCURACY, method=method
+            )
         )
         times["ours"].append(seconds)
         for name, solve in prepared.items():
@@ -121,7 +123,9 @@ def main() -> None:
         print(line(rows[-1]), flush=True)
     ratios = [row["ratio"] for row in rows if row["ratio"] is not None]
     if ratios:
-        print(f"geometric mean of {len(ratios)} ratios: {np.exp(np.mean(np.log(ratios))):.2f}; below 1: {sum(r < 1 for r in ratios)}")
+        print(
+            f"geometric mean of {len(ratios)} ratios: {np.exp(np.mean(np.log(ratios))):.2f}; below 1: {sum(r < 1 for r in ratios)}"
+        )
     if arguments.output:
         arguments.output.write_text(json.dumps({"seed": arguments.seed, "repeat": arguments.repeat, "rows": rows}, indent=1))
 

@@ -89,7 +89,11 @@ def _losses(cp: Any, data: Data, x: Any) -> list[Any]:
         if data.loss == "logistic":
             losses.append(cp.sum(cp.logistic(-cp.multiply(b, A @ x))) / len(b))
         else:
-            R = np.linalg.qr(np.column_stack([A, b]), mode="r") / np.sqrt(len(b)) if len(b) > A.shape[1] + 1 else np.column_stack([A, b]) / np.sqrt(len(b))
+            R = (
+                np.linalg.qr(np.column_stack([A, b]), mode="r") / np.sqrt(len(b))
+                if len(b) > A.shape[1] + 1
+                else np.column_stack([A, b]) / np.sqrt(len(b))
+            )
             losses.append(cp.sum_squares(R[:, :-1] @ x - R[:, -1]))
     return losses
 
@@ -120,7 +124,9 @@ def peers_of(data: Data) -> dict[str, Callable[[], Solve]]:
     simplex = isinstance(data.ambiguity, mo.Simplex)
     if simplex and data.n_tasks <= 1500:
         peers["SLSQP"] = slsqp(data, 1e-12)
-    if (data.loss == "logistic" and N <= 2000) or (data.loss != "logistic" and data.n_tasks * n * min(n, N // data.n_tasks) <= 3e6):
+    if (data.loss == "logistic" and N <= 2000) or (
+        data.loss != "logistic" and data.n_tasks * n * min(n, N // data.n_tasks) <= 3e6
+    ):
         peers["Clarabel"] = conic(data, "CLARABEL", tol_gap_abs=1e-11, tol_gap_rel=1e-11, tol_feas=1e-11)
         if not isinstance(data.ambiguity, mo.KLBall) and data.loss != "logistic":
             peers["ECOS"] = conic(data, "ECOS", abstol=1e-10, reltol=1e-10, feastol=1e-10)

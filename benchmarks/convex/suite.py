@@ -177,4 +177,8 @@ for _name, _set in {"cvar": mo.CVaR(0.3), "kl": mo.KLBall(0.1), "chi2": mo.ChiSq
     SUITE[f"lsq_K20_n50_m200_{_name}"] = _with(SUITE["lsq_K20_n50_m200"], _set)
     SUITE[f"diabetes_q8_{_name}"] = _with(SUITE["diabetes_q8"], _set)
 
-SMALL = [name for name in SUITE if name not in ("lsq_K20_n500_m1000", "log_K10_n800_m4000", "lsq_big_K3_n500_m20000", "log_big_K3_n500_m20000")]
+SMALL = [
+    name
+    for name in SUITE
+    if name not in ("lsq_K20_n500_m1000", "log_K10_n800_m4000", "lsq_big_K3_n500_m20000", "log_big_K3_n500_m20000")
+]

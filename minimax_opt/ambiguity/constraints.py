@@ -67,7 +67,7 @@ class ChiSquareConstraint:
         """W / q - 1."""
         return w / self.prior - 1.0
 
-    def curvature(self, w: Host) -> Host:  # noqa: ARG002
+    def curvature(self, w: Host) -> Host:
         """1 / q."""
         return 1.0 / self.prior
 

@@ -83,7 +83,7 @@ class KLBall(AmbiguitySet):
             losses = losses + smoothing * (anchor.log() - prior.log())
         return _tilt(losses, prior, self.radius, smoothing)
 
-    def _base_divergence_radius(self, prior: Host, geometry: Geometry) -> float:  # noqa: ARG002
+    def _base_divergence_radius(self, prior: Host, geometry: Geometry) -> float:
         return self.radius if geometry == "entropic" else self.radius / 2.0
 
     def describe(self) -> str:

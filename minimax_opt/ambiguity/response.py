@@ -104,11 +104,11 @@ class _Envelope(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(losses: Tensor, weights: Tensor, value: Tensor) -> Tensor:  # noqa: ARG004
+    def forward(losses: Tensor, weights: Tensor, value: Tensor) -> Tensor:
         return value.to(losses.dtype)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:  # noqa: ARG004
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
         ctx.save_for_backward(inputs[1])
         ctx.dtype = inputs[0].dtype
 

@@ -52,7 +52,7 @@ class Simplex(AmbiguitySet):
     def _respond_in_base(self, losses: Tensor, prior: Tensor, smoothing: float, geometry: Geometry, anchor: Tensor) -> Tensor:
         return respond_on_simplex(losses, prior, smoothing, geometry, anchor)
 
-    def _base_divergence_radius(self, prior: Host, geometry: Geometry) -> float:  # noqa: ARG002
+    def _base_divergence_radius(self, prior: Host, geometry: Geometry) -> float:
         return math.inf
 
     def describe(self) -> str:

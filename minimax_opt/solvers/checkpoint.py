@@ -41,7 +41,9 @@ def load(path: Path, problem: Problem, identity: tuple[Any, ...]) -> Any:
         try:
             version, saved, content = _Unpickler(file, problem).load()
         except (pickle.UnpicklingError, EOFError, AttributeError, ValueError, TypeError) as error:
-            raise ValueError(f"`checkpoint` must be a file that this version wrote, {path} cannot be read: {error}. Remove it.") from error
+            raise ValueError(
+                f"`checkpoint` must be a file that this version wrote, {path} cannot be read: {error}. Remove it."
+            ) from error
     if (version, saved) != (VERSION, identity):
         raise ValueError(
             f"`checkpoint` must belong to the same solve, but {path} was written for {saved}, not {identity}. Remove it or name another file."

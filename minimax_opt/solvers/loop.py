@@ -180,7 +180,9 @@ def run(
     return _closing(memory, state, status)
 
 
-def _begin(solver: Solver, problem: Problem, point0: Point, weights0: Array | None, target: Target, seed: int) -> tuple[Run, State]:
+def _begin(
+    solver: Solver, problem: Problem, point0: Point, weights0: Array | None, target: Target, seed: int
+) -> tuple[Run, State]:
     state = solver.init(problem, point0, weights0, target, np.random.default_rng(seed))
     memory = Run(solver, problem, target, state.point, state.weights, NO_BOUND if problem.convex else NOT_CONVEX)
     memory.trace.append(memory.row(state.point.value))
@@ -211,7 +213,7 @@ class Keeper:
         if self.path is None or threading.current_thread() is not threading.main_thread():
             yield
             return
-        pressed = []
+        pressed: list[int] = []
 
         def note(number: int, frame: Any) -> None:
             if pressed:
@@ -243,8 +245,14 @@ def _closing(memory: Run, state: State, status: Status) -> MinimaxResult:
         if memory._finished() is not None and status is not Status.STOPPED:
             status = Status.CONVERGED
     if status in (Status.NOT_CONVEX, Status.UNBOUNDED):
-        reason = "convexity was declared, but a visited point disproves it" if status == Status.NOT_CONVEX else "the losses are unbounded"
-        memory.certificate = Certificate(float("nan") if status == Status.NOT_CONVEX else -float("inf"), "none", f"none: {reason}")
+        reason = (
+            "convexity was declared, but a visited point disproves it"
+            if status == Status.NOT_CONVEX
+            else "the losses are unbounded"
+        )
+        memory.certificate = Certificate(
+            float("nan") if status == Status.NOT_CONVEX else -float("inf"), "none", f"none: {reason}"
+        )
     elif memory.best.finite and not np.isfinite(memory.optimality) and status != Status.INTERRUPTED:
         memory.optimality = memory.best.optimality(memory.weights)
     return memory.result(status)

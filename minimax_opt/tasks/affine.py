@@ -72,11 +72,11 @@ class AffineEvaluation(Evaluation):
     def jacobian(self) -> Array:
         return self.tasks.slopes()
 
-    def hessian(self, weights: Array) -> Array:  # noqa: ARG002
+    def hessian(self, weights: Array) -> Array:
         n = self.tasks.A.shape[1]
         return self.tasks.space.zeros(n, n)  # type: ignore[union-attr]
 
-    def self_concordance(self, weights: Array, factor: Host) -> float:  # noqa: ARG002
+    def self_concordance(self, weights: Array, factor: Host) -> float:
         return 0.0
 
 

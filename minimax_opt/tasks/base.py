@@ -42,7 +42,7 @@ class Evaluation(ABC):
         raise NotImplementedError
 
     def self_concordance(self, weights: Array, factor: Host) -> float:
-        """kappa with |d^3 F_w[h,h,h]| <= kappa |h|_H d^2 F_w[h,h] at every point and for every h, where F_w = sum_k w_k f_k and H = C C'.
+        """Kappa with |d^3 F_w[h,h,h]| <= kappa |h|_H d^2 F_w[h,h] at every point and for every h, where F_w = sum_k w_k f_k and H = C C'.
 
         0 for quadratics, ``max_i |C^{-1} a_i|`` for logistic tasks, inf where nothing is known. `factor` is the lower Cholesky
         factor C of a positive definite matrix (NumPy float64, shape (n, n)). It turns one Hessian into a certified lower

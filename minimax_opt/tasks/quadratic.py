@@ -116,7 +116,7 @@ class QuadraticEvaluation(Evaluation):
         K, n, _ = self.tasks.P.shape
         return (weights @ self.tasks.P.reshape(K, n * n)).reshape(n, n)
 
-    def self_concordance(self, weights: Array, factor: Host) -> float:  # noqa: ARG002
+    def self_concordance(self, weights: Array, factor: Host) -> float:
         return 0.0
 
 

@@ -31,7 +31,7 @@ class TorchRows(RowData):
             return (self._coefficients.reshape(self.n_tasks, -1) * weights[:, None]).reshape(-1)
         return self._coefficients * weights.repeat_interleave(self._lengths, output_size=self.n_rows)
 
-    def combine(self, values: torch.Tensor, weights: torch.Tensor) -> Array:  # noqa: ARG002
+    def combine(self, values: torch.Tensor, weights: torch.Tensor) -> Array:
         return values @ self.A
 
     def jacobian(self, values: torch.Tensor) -> Array:
@@ -43,7 +43,7 @@ class TorchRows(RowData):
             return self._sums(self.A * values[:, None])
         return torch.stack([values[start:stop] @ self.A[start:stop] for start, stop in self._spans()])
 
-    def gram(self, values: torch.Tensor, weights: torch.Tensor) -> Array:  # noqa: ARG002
+    def gram(self, values: torch.Tensor, weights: torch.Tensor) -> Array:
         root, total = values.sqrt()[:, None], self.space.zeros(self.n_variables, self.n_variables)
         for rows in self._blocks(0, self.n_rows):
             scaled = self.A[rows] * root[rows]
