@@ -75,7 +75,7 @@ class Accelerated(Solver):
     ----------
     smoothing : float or "auto"
         s at the start, in the unit of the losses; fixed without continuation. "auto": the range of the losses at x0 with
-        continuation; without it, half of the gap asked for divided by D_W.
+        continuation; without it, half of the gap asked for divided by D_W, but at least 1e-6 of that range.
     continuation : bool
         Whether to move the anchor and lower the smoothing.
     factor : float
@@ -123,7 +123,6 @@ class Accelerated(Solver):
     FAST: ClassVar[float] = 0.2  # a gap that falls by this factor in a phase needs no smaller smoothing
     LONG: ClassVar[int] = 60  # a phase of this many iterations is ill-conditioned enough,
     SLOW: ClassVar[float] = 0.6  # unless the gap hardly falls
-    SHARE: ClassVar[float] = 1e-3  # of the prior stays in the anchor, so that a task comes back within few phases
 
     def __post_init__(self) -> None:
         sm.check_choice("smoothing", self.smoothing, ("auto",))
@@ -167,7 +166,7 @@ class Accelerated(Solver):
             smoothed = smoothed.anchored_at(weights0, problem)
         state = AcceleratedState(point, smoothed.weights(point.losses), smoothed=smoothed, rounding=sm.rounding_level(point))
         state.value = smoothed.value(point)
-        state.least_smoothing = 1e-3 * least
+        state.least_smoothing = max(1e-3 * least, problem.space.eps * scale)
         state.curvature = self._fixed_curvature(problem, smoothed) or sm.first_curvature(sm.worst_gradient(point), scale)
         return _begin(state)
 
@@ -185,8 +184,9 @@ class Accelerated(Solver):
         uphill = self.restart and float(state.y.gradient(state.y_weights) @ (trial.point.x - state.point.x)) > 0
         phase = replace(state.phase, length=state.phase.length + 1, residual=state.phase.residual or residual)
         state = replace(state, point=trial.point, value=trial.value, z=trial.extra, phase=phase)
-        if self.continuation and phase.length > 1 and residual <= self.accuracy * phase.residual:
-            return self._next_phase(problem, state)
+        solved = residual**2 <= 1e-3 * state.rounding * trial.curvature  # a step lowers the value by less than its rounding
+        if self.continuation and phase.length > 1 and (solved or residual <= self.accuracy * phase.residual):
+            return self._next_phase(problem, state, solved)
         return self._restarted(state) if uphill else _extrapolate(problem, state)
 
     def _advance(self, problem: Problem, state: AcceleratedState) -> sm.Trial | None:
@@ -213,21 +213,20 @@ class Accelerated(Solver):
         shrink = 0.5 if self.step_size == "backtracking" else 1.0
         return _begin(replace(state, curvature=state.curvature * shrink))
 
-    def _next_phase(self, problem: Problem, state: AcceleratedState) -> AcceleratedState:
-        """Move the anchor to the weights at x, and lower the smoothing where the last phase was neither fast nor long."""
+    def _next_phase(self, problem: Problem, state: AcceleratedState, solved: bool) -> AcceleratedState:
+        """Move the anchor to the weights at x, and lower the smoothing unless the gap fell enough by itself."""
         point, smoothed, phase = state.point, state.smoothed, state.phase
         weights = smoothed.weights(point.losses)
         gap = point.value - point.weighted_value(weights)
         fell = gap < (self.SLOW if phase.length > self.LONG else self.FAST) * phase.gap
-        enough = fell or smoothed.smoothing <= state.least_smoothing
-        factor = 1.0 if enough else self.factor
-        smoothed = replace(smoothed.anchored_at(weights, problem, self.SHARE), smoothing=smoothed.smoothing / factor)
+        least = smoothed.smoothing <= state.least_smoothing
+        status = Status.STALLED if solved and least and not fell else None
+        factor = 1.0 if fell or least else self.factor
+        smoothed = replace(smoothed.anchored_at(weights, problem), smoothing=smoothed.smoothing / factor)
         curvature = self._fixed_curvature(problem, smoothed) or state.curvature * factor / 2
         value = smoothed.value(point)
-        state = replace(
-            state, smoothed=smoothed, value=value, curvature=curvature, phase=Phase(gap), weights=weights, certify=True
-        )
-        return _begin(state, keep=True)
+        state = replace(state, smoothed=smoothed, value=value, curvature=curvature, phase=Phase(gap), weights=weights)
+        return _begin(replace(state, certify=True, status=status), keep=True)
 
 
 def _begin(state: AcceleratedState, keep: bool = False) -> AcceleratedState:

@@ -52,14 +52,11 @@ class SmoothedWorstCase:
         worst = self.ambiguity.worst_case(point.losses, smoothing=self.smoothing, geometry=self.geometry, anchor=self.anchor)
         return float(worst) + point.penalty
 
-    def anchored_at(self, weights: Array, problem: Problem, share: float = 0.0) -> SmoothedWorstCase:
-        """The same with a new anchor: the part of `weights` without the floor, but at least `share` of the prior.
-
-        It is kept positive in any case, so that no task is lost for good.
-        """
+    def anchored_at(self, weights: Array, problem: Problem) -> SmoothedWorstCase:
+        """The same with a new anchor, the part of `weights` without the floor, kept positive so that no task is lost for good."""
         ambiguity, prior = self.ambiguity, problem.space.asarray(self.ambiguity.prior_weights(problem.n_tasks))
         base = (weights - ambiguity.floor * prior) / (1.0 - ambiguity.floor)
-        least = max(share, problem.space.eps) * prior
+        least = problem.space.eps * prior
         base = least + (base - least) * (base > least)
         return replace(self, anchor=base / base.sum())
 
