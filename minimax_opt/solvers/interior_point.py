@@ -39,18 +39,24 @@ class InteriorPointState(State):
 
     Attributes
     ----------
-    linear : Linearisation
+    adversary : Adversary
     start : Point
     target : Target
+    warm : bool
+        Whether the caller gave weights to start from.
+    linear : Linearisation or None
+        None before the first step.
     damping : float
         Multiple of the matrix's diagonal that is added to it, where full steps have overshot.
     least, idle : float, int
         The smallest estimated gap so far; iterations without a better one.
     """
 
-    linear: Linearisation = None  # type: ignore[assignment]
+    adversary: Adversary = None  # type: ignore[assignment]
     start: Point = None  # type: ignore[assignment]
     target: Target = None  # type: ignore[assignment]
+    warm: bool = False
+    linear: Linearisation | None = None
     damping: float = 0.0
     least: float = np.inf
     idle: int = 0
@@ -106,45 +112,36 @@ class InteriorPoint(Solver):
         target: Target,
         generator: np.random.Generator,  # noqa: ARG002
     ) -> InteriorPointState:
-        """From x0 and the prior by one Newton step; from x0 itself where `weights0` is given."""
+        """x0 with the prior, or with the given weights."""
         adversary = Adversary(problem.ambiguity.constraints(problem.n_tasks))
-        if weights0 is None:
-            best, scale = improved(point, adversary)
-            iterate = first_iterate(best, adversary, scale)
-            weights = adversary.member(iterate.slack[: problem.n_tasks])
-        else:
-            best, weights = point, adversary.member(adversary.unmixed(weights0))
-            iterate = warm_iterate(best, adversary, weights)
-        status = Status.UNBOUNDED if unbounded(problem, point, best) else None
         warm = weights0 is not None  # then it may be the solution already
-        return InteriorPointState(best, weights, warm, status, Linearisation(adversary, iterate), point, target)
+        weights = adversary.member(adversary.prior if weights0 is None else adversary.unmixed(weights0))
+        return InteriorPointState(point, weights, certify=warm, adversary=adversary, start=point, target=target, warm=warm)
 
     def step(self, problem: Problem, state: InteriorPointState) -> InteriorPointState:
-        """One Newton step from one factorisation."""
-        old, goal = state.linear, state.target.gap(state.point.value)
+        """One Newton step from one factorisation; the first call finds the centre first."""
+        old = state.linear or _begin(state)
+        goal = state.target.gap(old.iterate.point.value)
+        if state.linear is None and unbounded(problem, state.start, old.iterate.point):
+            return replace(state, point=old.iterate.point, status=Status.UNBOUNDED)
         if not old.factor(state.damping):
-            state.status = Status.STALLED if np.isfinite(old.gradient).all() else Status.NON_FINITE
-            return state
+            status = Status.STALLED if np.isfinite(old.gradient).all() else Status.NON_FINITE
+            return replace(state, point=old.iterate.point, linear=old, status=status)
         step, lengths = self._direction(old, goal, problem.tasks.curvature == "affine" and problem.regularizer is None)
         point, share = _search(problem, old, step, lengths[1])
         if not point.finite:
-            state.point = point
-            return state
+            return replace(state, point=point)
         new = Linearisation(old.adversary, moved(problem, old, step, (lengths[0] * share, lengths[1] * share), point))
         weights = old.adversary.member(new.u)
         estimate = point.value - point.weighted_value(weights) + old.decrement(new.gradient)
         idle = 0 if estimate < 0.9 * state.least else state.idle + 1
-        status = None
-        if unbounded(problem, state.start, point):
-            status = Status.UNBOUNDED
-        elif idle >= (PATIENCE_AT_TARGET if state.least <= goal else PATIENCE):
-            status = Status.STALLED
+        stalled = idle >= (PATIENCE_AT_TARGET if state.least <= goal else PATIENCE)
         return replace(
             state,
             point=point,
             weights=weights,
             certify=estimate <= goal,
-            status=status,
+            status=_ending(problem, state.start, point, stalled),
             linear=new,
             damping=_damping(state.damping, share),
             least=min(estimate, state.least),
@@ -180,6 +177,20 @@ class InteriorPoint(Solver):
                 break
             step, a, b = corrected, c, d
         return step, _lengths(linear, step, separate, min(max(0.9, 1.0 - mu / mean), 0.9995))
+
+
+def _begin(state: InteriorPointState) -> Linearisation:
+    """The conditions at the first iterate: at x0 where the caller gave weights, else one Newton step further."""
+    if state.warm:
+        return Linearisation(state.adversary, warm_iterate(state.point, state.adversary, state.weights))
+    point, scale = improved(state.point, state.adversary)
+    return Linearisation(state.adversary, first_iterate(point, state.adversary, scale))
+
+
+def _ending(problem: Problem, start: Point, point: Point, stalled: bool) -> Status | None:
+    if unbounded(problem, start, point):
+        return Status.UNBOUNDED
+    return Status.STALLED if stalled else None
 
 
 def _lengths(linear: Linearisation, step: Step, separate: bool, share: float) -> tuple[float, float]:
