@@ -6,8 +6,8 @@ is concave, with gradient f(x(w)) and Hessian -A H(w)^{-1} A', where x(w) = argm
 x(w). Its Newton step over W is a simplex QP; the optimal value of min_x max_w is max_w g. Every x(w) gives the upper bound
 max_k f_k(x(w)) + r and every w the lower bound g(w), so that the gap is known at each iterate.
 
-While the gap is wide, gradients come from the Gram matrices (K n^2 operations whatever the number of rows); then from the tasks
-themselves, because Gram forms cancel where residuals are small beside the data. Losses always come from the tasks.
+The gradients of the tasks come from their Gram matrices, at K n^2 operations whatever the number of rows. Losses come from the tasks
+themselves, because Gram forms cancel where residuals are small beside the data.
 """
 
 from __future__ import annotations
@@ -25,12 +25,11 @@ from minimax_opt.problem import Point, Problem
 from minimax_opt.result import Status
 from minimax_opt.solvers.base import Solver, State, Target
 from minimax_opt.solvers.simplex_qp import solve_simplex_qp
-from minimax_opt.solvers.tangent import first_weights, gradients, least_weights
+from minimax_opt.solvers.tangent import first_weights, least_weights
 
 EPS = float(np.finfo(float).eps)
 MAX_TASKS = 500
 MAX_BYTES = 2e9  # of the K Hessians
-GRAM_GAP = 1e-6  # relative gap below which gradients come from the tasks, not from Gram matrices
 UNBOUNDED = 1e15  # a value this far below zero, in units of the losses at x0, has no lower bound
 RIDGES = (0.0, 1e-13, 1e-11, 1e-9, 1e-7, 1e-5)  # relative to the diagonal of H(w), tried in turn where H(w) is singular
 
@@ -137,12 +136,12 @@ class DualNewton(Solver):
         point: Point,
         weights0: Array | None,
         target: Target,
-        generator: np.random.Generator,  # noqa: ARG002
+        generator: np.random.Generator,
     ) -> DualState:
         """x0, with A there."""
         scale = float(np.abs(point.losses).max())
         state = DualState(point, first_weights(problem, weights0), model=GramModel(problem), target=target, scale=scale)
-        state.gradients = _gradients(state)
+        state.gradients = state.model.gradients(point.x)
         state.certify = weights0 is not None  # a warm start may be the solution
         return state
 
@@ -189,22 +188,17 @@ def _respond(state: DualState, weights: Host) -> DualState:
         if dual <= before + 1e4 * _rounding(state):  # else H(w) is singular to rounding, and the step is noise
             break
     state = DualState(new, weights, model=state.model, target=state.target, scale=state.scale, dual=dual, factor=factor)
-    state.gradients = _gradients(state)
+    state.gradients = state.model.gradients(new.x)
     state.certify = new.value - dual <= state.target.gap(new.value)
     if new.value < -UNBOUNDED * (1.0 + state.scale):
         state.status = Status.UNBOUNDED
     return state
 
 
-def _gradients(state: DualState) -> Host:
-    """A: from the Gram matrices while the gap is wide, else from the tasks."""
-    point, (_, _, c) = state.point, state.model.quadratics
-    narrow = max(GRAM_GAP * abs(point.value), 1e8 * EPS * float(np.abs(c).max()), state.target.gap(point.value))
-    return gradients(point) if point.value - state.dual <= narrow else state.model.gradients(point.x)
-
-
 def _rounding(state: DualState) -> float:
-    return 8 * EPS * float(np.abs(state.point.losses).max())
+    """Of a loss that is a mean square of differences of numbers of size |b|: f = r^2 is known to eps |b| r."""
+    largest, (_, _, c) = float(np.abs(state.point.losses).max()), state.model.quadratics
+    return 8 * EPS * float(np.sqrt(largest * max(largest, np.abs(c).max())))
 
 
 __all__ = ["DualNewton"]
