@@ -20,17 +20,13 @@ from minimax_opt.problem import Point, Problem
 from minimax_opt.result import Status
 from minimax_opt.solvers.base import Solver, State, Target
 from minimax_opt.solvers.interior_point_adversary import Adversary
-from minimax_opt.solvers.interior_point_kkt import Iterate, Linearisation, Step, longest
+from minimax_opt.solvers.interior_point_kkt import Linearisation, Step
+from minimax_opt.solvers.interior_point_move import lengths_of, moved, next_damping, search
 from minimax_opt.solvers.interior_point_start import first_iterate, improved, warm_iterate
 from minimax_opt.solvers.recession import unbounded
 
 LOWEST_GAP = 0.02  # mu stays above this share of what the target needs: further down, rounding grows and nothing is gained
 PATIENCE, PATIENCE_AT_TARGET = 25, 6  # iterations without progress
-BREGMAN = 0.9  # a step's remainder F_w(x + d) - F_w(x) - <grad F_w(x), d> may be this multiple of d'Hd; it is 1/2 for quadratics
-RISE = 2.0  # the worst case may rise to this multiple of the estimated gap: a step that restores grad F_w = 0 may have to climb
-ABSORBED = 0.8  # share of a slack that curvature may take before the level rises
-OFF_CENTRE = 1e-3  # no pair's product falls below this share of the mean by curvature alone
-DAMPING = 1e-3  # first multiple of the diagonal that is added after a step that overshot tenfold
 
 
 @dataclass
@@ -99,9 +95,12 @@ class InteriorPoint(Solver):
         if not problem.convex:
             return "needs convex losses; use method='sqp' for a stationary point, or pass convex=True if every loss is convex."
         if not tasks.has_jacobian or not (tasks.has_hessian or tasks.curvature == "affine"):
-            missing = "Hessians" if tasks.has_jacobian else "Jacobians"
-            other = "sqp" if tasks.has_jacobian else "accelerated"
-            return f"needs tasks with {missing}, which {type(tasks).__name__} does not offer; use method={other!r}."
+            if not tasks.has_jacobian:
+                return f"needs tasks with Jacobians, which {type(tasks).__name__} does not offer; use method='accelerated'."
+            return (
+                f"needs tasks with Hessians, which {type(tasks).__name__} does not offer; use method='sqp', "
+                "or `mo.TorchTasks(fun, hessian=True)` for a torch function."
+            )
         return None
 
     def init(
@@ -125,10 +124,9 @@ class InteriorPoint(Solver):
         if state.linear is None and unbounded(problem, state.start, old.iterate.point):
             return replace(state, point=old.iterate.point, status=Status.UNBOUNDED)
         if not old.factor(state.damping):
-            status = Status.STALLED if np.isfinite(old.gradient).all() else Status.NON_FINITE
-            return replace(state, point=old.iterate.point, linear=old, status=status)
+            return replace(state, point=old.iterate.point, linear=old, status=_without_factor(problem, old))
         step, lengths = self._direction(old, goal, problem.tasks.curvature == "affine" and problem.regularizer is None)
-        point, share = _search(problem, old, step, lengths[1])
+        point, share = search(problem, old, step, lengths[1])
         if not point.finite:
             return replace(state, point=point)
         new = Linearisation(old.adversary, moved(problem, old, step, (lengths[0] * share, lengths[1] * share), point))
@@ -143,7 +141,7 @@ class InteriorPoint(Solver):
             certify=estimate <= goal,
             status=_ending(problem, state.start, point, stalled),
             linear=new,
-            damping=_damping(state.damping, share),
+            damping=next_damping(state.damping, share),
             least=min(estimate, state.least),
             idle=idle,
         )
@@ -158,13 +156,13 @@ class InteriorPoint(Solver):
         product = slack * multiplier
         mean = linear.complementarity / n_pairs
         step = linear.step(-product)
-        a, b = _lengths(linear, step, separate, 1.0)
+        a, b = lengths_of(linear, step, separate, 1.0)
         reached = float((slack + a * step.slack) @ (multiplier + b * step.multiplier)) / n_pairs
         mu = max(min(max(reached / mean, 0.0), 1.0) ** 3 * mean, LOWEST_GAP * goal / n_pairs)
         target = mu - product - step.slack * step.multiplier
         bend = linear.ball_remainder(step, 0.99 * a, 0.99 * b)
         step = linear.step(target, bend)
-        a, b = _lengths(linear, step, separate, 1.0)
+        a, b = lengths_of(linear, step, separate, 1.0)
         for _ in range(self.correctors):
             if min(a, b) >= 0.95:
                 break
@@ -172,11 +170,11 @@ class InteriorPoint(Solver):
             trial = (slack + longer[0] * step.slack) * (multiplier + longer[1] * step.multiplier)
             target = target + np.maximum(np.clip(trial, 0.1 * mu, 10 * mu) - trial, -10 * mu)
             corrected = linear.step(target, bend)
-            c, d = _lengths(linear, corrected, separate, 1.0)
+            c, d = lengths_of(linear, corrected, separate, 1.0)
             if c + d <= a + b + 0.02:
                 break
             step, a, b = corrected, c, d
-        return step, _lengths(linear, step, separate, min(max(0.9, 1.0 - mu / mean), 0.9995))
+        return step, lengths_of(linear, step, separate, min(max(0.9, 1.0 - mu / mean), 0.9995))
 
 
 def _begin(state: InteriorPointState) -> Linearisation:
@@ -187,57 +185,14 @@ def _begin(state: InteriorPointState) -> Linearisation:
     return Linearisation(state.adversary, first_iterate(point, state.adversary, scale))
 
 
+def _without_factor(problem: Problem, linear: Linearisation) -> Status:
+    """Why a matrix that is positive semidefinite for convex losses has no factor."""
+    if not np.isfinite(linear.gradient).all() or not np.isfinite(linear.hessian).all():
+        return Status.NON_FINITE
+    return Status.NOT_CONVEX if problem.declared else Status.STALLED
+
+
 def _ending(problem: Problem, start: Point, point: Point, stalled: bool) -> Status | None:
     if unbounded(problem, start, point):
         return Status.UNBOUNDED
     return Status.STALLED if stalled else None
-
-
-def _lengths(linear: Linearisation, step: Step, separate: bool, share: float) -> tuple[float, float]:
-    """At most 1, and at most `share` of the way to where a slack or a multiplier would vanish; equal unless `separate`."""
-    a = min(1.0, share * longest(linear.iterate.slack, step.slack))
-    b = min(1.0, share * longest(linear.iterate.multiplier, step.multiplier))
-    return (a, b) if separate else (min(a, b),) * 2
-
-
-def _search(problem: Problem, linear: Linearisation, step: Step, length: float) -> tuple[Point, float]:
-    """The point x + length * share * dx, with the share halved from 1 until the losses are about as the linearisation says."""
-    old, share = linear.iterate.point, 1.0
-    point = problem.at(old.x + length * step.x)
-    if problem.tasks.curvature == "affine":
-        return point, share
-    base, slope = old.weighted_value(linear.w), float(linear.gradient @ step.x)
-    excess = max(old.value - base, linear.complementarity) + linear.decrement(linear.gradient)
-    rounding = 1e-13 * (abs(base) + abs(old.value))
-    ceiling = base + RISE * excess + 10 * rounding
-    bend = BREGMAN * float(step.x @ linear.hessian @ step.x) if problem.tasks.curvature == "general" else np.inf
-    for _ in range(40):
-        moved = length * share
-        if point.value <= ceiling and point.weighted_value(linear.w) - base - moved * slope <= moved**2 * bend + rounding:
-            break
-        share /= 2
-        point = problem.at(old.x + length * share * step.x)
-    return point, share
-
-
-def _damping(damping: float, share: float) -> float:
-    """More after a step that overshot tenfold, less after any other."""
-    if share < 0.1:
-        return max(10 * damping, DAMPING)
-    return damping / 10 if damping > 1e-3 * DAMPING else 0.0
-
-
-def moved(problem: Problem, linear: Linearisation, step: Step, lengths: tuple[float, float], point: Point) -> Iterate:
-    """The next iterate: the slacks s absorb the curvature of the losses; where that takes too much of one, the level t rises."""
-    old, adversary, n_tasks = linear.iterate, linear.adversary, linear.adversary.n_tasks
-    slack = old.slack + lengths[0] * step.slack
-    multiplier = old.multiplier + lengths[1] * step.multiplier
-    level = old.level + lengths[1] * step.level
-    if problem.tasks.curvature != "affine" and adversary.mix:
-        u, s = slack[:n_tasks], multiplier[:n_tasks]
-        taken = adversary.mix * (point.losses - old.point.losses - lengths[1] * (linear.jacobian @ step.x))
-        rise = max(0.0, float((taken - ABSORBED * s).max()))
-        level += rise
-        s += rise - taken
-        np.maximum(s, OFF_CENTRE * float(u @ s) / n_tasks / u, out=s)
-    return Iterate(point, slack, multiplier, level)

@@ -132,7 +132,7 @@ class Linearisation:
         self.scale = 1.0 / np.sqrt(diagonal)
         if not np.isfinite(self.scale).all():
             return False
-        if damping:
+        if damping:  # of the Hessian too, which the refinement multiplies with
             np.einsum("ii->i", self.hessian)[:] += damping * diagonal
         matrix *= self.scale[:, None]
         matrix *= self.scale
@@ -173,24 +173,29 @@ class Linearisation:
         lift = self.sum_residual / self.d_sum
         free = self.root * (rhs - rhs_mean)
         right = -self.gradient - lift * self.mean - free @ self.rows
+        d_eta = 0.0
         if adversary.ball is not None:
             beta = ball_residual - self.v_per_eta * push[-1] - self.slope_mean * self.sum_residual
-            delta = (float(self.scaled_slope @ free) - beta) / self.slope_norm
+            d_eta = (float(self.scaled_slope @ free) - beta) / self.slope_norm
             right -= beta * self.coefficients
-            free -= delta * self.scaled_slope
+            free -= d_eta * self.scaled_slope
         dx = self.apply_inverse(right)
         du = self._weights_step(dx, free, lift)
         error = self.gradient + self.hessian @ dx + adversary.mix * (du @ self.jacobian)  # one refinement: D spans many decades
         dx -= self.apply_inverse(error)
-        du = self._weights_step(dx, free, lift)
+        return self._complete(dx, self._weights_step(dx, free, lift), push, rhs_mean - lift, d_eta, ball_residual)
+
+    def _complete(self, dx: Host, du: Host, push: Host, level: float, d_eta: float, ball_residual: float) -> Step:
+        """The changes of all unknowns from those of x and u; `level` and `d_eta` are those of t and eta for dx = 0."""
+        adversary, n_tasks = self.adversary, self.adversary.n_tasks
         slack, multiplier = [du], [push[:n_tasks] - (self.s / self.u) * du]
-        level = float(self.mean @ dx) + rhs_mean - lift
+        level += float(self.mean @ dx)
         if adversary.cap is not None:
             dz = self.cap_residual - du
             slack.append(dz)
             multiplier.append(push[n_tasks : 2 * n_tasks] - self.y_per_z * dz)
         if adversary.ball is not None:
-            d_eta = float(self.coefficients @ dx) + delta
+            d_eta += float(self.coefficients @ dx)
             level -= d_eta * self.slope_mean
             slack.append(np.array([ball_residual - float(self.slope @ du)]))
             multiplier.append(np.array([d_eta]))

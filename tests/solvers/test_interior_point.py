@@ -6,6 +6,7 @@ import cvxpy_reference
 import numpy as np
 import problems
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -164,8 +165,29 @@ def test_equal_losses_that_are_zero_at_the_start():
     assert result.fun == pytest.approx(-0.25, rel=1e-9)
 
 
+def barrier(x):
+    """Self-concordant: -sum log x + <a_k, x>, with losses of nan outside of x > 0."""
+    return -torch.log(x).sum() + torch.tensor([[3.0, 1.0, 2.0], [1.0, 4.0, 1.0], [2.0, 2.0, 5.0]], dtype=x.dtype) @ x
+
+
+@pytest.mark.parametrize("start", [1e-3, 1.0, 50.0])
+def test_a_torch_function_that_is_not_defined_everywhere(start):
+    x0 = torch.full((3,), start, dtype=torch.float64)
+    result = mo.minimize_max(mo.TorchTasks(barrier, hessian=True), x0, convex=True, method="interior-point", tol=TOL)
+    assert result.success, result
+    assert result.certificate.kind == "none"  # nothing bounds a convex function from its values
+    assert result.optimality <= TOL * abs(result.fun)
+    assert np.isfinite(result.fun)
+
+
+def test_an_indefinite_hessian_disproves_declared_convexity():
+    tasks = mo.TorchTasks(lambda x: torch.stack([torch.sin(3 * x[0]) + x[1] ** 2, x[0] ** 2]), hessian=True)
+    result = mo.minimize_max(tasks, torch.tensor([0.5, 2.0], dtype=torch.float64), convex=True, method="interior-point", tol=TOL)
+    assert result.status is mo.Status.NOT_CONVEX
+    assert np.isnan(result.gap)
+
+
 def test_torch_input_gives_torch_output():
-    torch = pytest.importorskip("torch")
     A, b = (
         torch.randn(4, 6, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)),
         torch.ones(4, 6, dtype=torch.float64),
@@ -195,7 +217,7 @@ def test_refusals_say_what_to_do():
         mo.minimize_max(
             mo.QuadraticTasks(-np.eye(2)[None] * np.ones((2, 1, 1)), np.zeros((2, 2)), np.zeros(2)), method="interior-point"
         )
-    with pytest.raises(ValueError, match="needs tasks with Hessians, which NumPyTasks does not offer; use method='sqp'"):
+    with pytest.raises(ValueError, match="needs tasks with Hessians, which NumPyTasks does not offer; use method='sqp', or"):
         mo.minimize_max(lambda x: x**2, np.ones(2), jac=lambda x: np.diag(2 * x), convex=True, method="interior-point")
 
 

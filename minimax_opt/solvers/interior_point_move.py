@@ -1,0 +1,64 @@
+"""How far to go along a Newton step of the interior point, and where that leads."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minimax_opt.problem import Point, Problem
+from minimax_opt.solvers.interior_point_kkt import Iterate, Linearisation, Step, longest
+
+BREGMAN = 0.9  # a step's remainder F_w(x + d) - F_w(x) - <grad F_w(x), d> may be this multiple of d'Hd; it is 1/2 for quadratics
+RISE = 2.0  # the worst case may rise to this multiple of the estimated gap: a step that restores grad F_w = 0 may have to climb
+ABSORBED = 0.8  # share of a slack that curvature may take before the level rises
+OFF_CENTRE = 1e-3  # no pair's product falls below this share of the mean by curvature alone
+DAMPING = 1e-3  # first multiple of the diagonal that is added after a step that overshot tenfold
+
+
+def lengths_of(linear: Linearisation, step: Step, separate: bool, share: float) -> tuple[float, float]:
+    """At most 1, and at most `share` of the way to where a slack or a multiplier would vanish; equal unless `separate`."""
+    a = min(1.0, share * longest(linear.iterate.slack, step.slack))
+    b = min(1.0, share * longest(linear.iterate.multiplier, step.multiplier))
+    return (a, b) if separate else (min(a, b),) * 2
+
+
+def search(problem: Problem, linear: Linearisation, step: Step, length: float) -> tuple[Point, float]:
+    """The point x + length * share * dx, with the share halved from 1 until the losses are about as the linearisation says."""
+    old, share = linear.iterate.point, 1.0
+    point = problem.at(old.x + length * step.x)
+    if problem.tasks.curvature == "affine":
+        return point, share
+    base, slope = old.weighted_value(linear.w), float(linear.gradient @ step.x)
+    excess = max(old.value - base, linear.complementarity) + linear.decrement(linear.gradient)
+    rounding = 1e-13 * (abs(base) + abs(old.value))
+    ceiling = base + RISE * excess + 10 * rounding
+    bend = BREGMAN * float(step.x @ linear.hessian @ step.x) if problem.tasks.curvature == "general" else np.inf
+    for _ in range(40):
+        reach = length * share
+        if point.value <= ceiling and point.weighted_value(linear.w) - base - reach * slope <= reach**2 * bend + rounding:
+            break
+        share /= 2
+        point = problem.at(old.x + length * share * step.x)
+    return point, share
+
+
+def next_damping(damping: float, share: float) -> float:
+    """More after a step that overshot tenfold, less after any other."""
+    if share < 0.1:
+        return max(10 * damping, DAMPING)
+    return damping / 10 if damping > 1e-3 * DAMPING else 0.0
+
+
+def moved(problem: Problem, linear: Linearisation, step: Step, lengths: tuple[float, float], point: Point) -> Iterate:
+    """The next iterate: the slacks s absorb the curvature of the losses; where that takes too much of one, the level t rises."""
+    old, adversary, n_tasks = linear.iterate, linear.adversary, linear.adversary.n_tasks
+    slack = old.slack + lengths[0] * step.slack
+    multiplier = old.multiplier + lengths[1] * step.multiplier
+    level = old.level + lengths[1] * step.level
+    if problem.tasks.curvature != "affine" and adversary.mix:
+        u, s = slack[:n_tasks], multiplier[:n_tasks]
+        taken = adversary.mix * (point.losses - old.point.losses - lengths[1] * (linear.jacobian @ step.x))
+        rise = max(0.0, float((taken - ABSORBED * s).max()))
+        level += rise
+        s += rise - taken
+        np.maximum(s, OFF_CENTRE * float(u @ s) / n_tasks / u, out=s)
+    return Iterate(point, slack, multiplier, level)
