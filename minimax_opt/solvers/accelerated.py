@@ -154,7 +154,7 @@ class Accelerated(Solver):
         point: Point,
         weights0: Array | None,
         target: Target,
-        generator: np.random.Generator,  # noqa: ARG002 - nothing is random
+        generator: np.random.Generator,
     ) -> AcceleratedState:
         """The first phase, at x0."""
         geometry, scale = sm.existing_geometry(problem.ambiguity, self.geometry), sm.loss_scale(point)

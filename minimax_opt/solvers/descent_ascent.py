@@ -122,7 +122,7 @@ class DescentAscent(Solver):
         problem: Problem,
         point: Point,
         weights0: Array | None,
-        target: Target,  # noqa: ARG002 - no option depends on the accuracy
+        target: Target,
         generator: np.random.Generator,
     ) -> DescentAscentState:
         """Both players at their start."""

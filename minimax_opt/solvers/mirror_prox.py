@@ -113,8 +113,8 @@ class MirrorProx(Solver):
         problem: Problem,
         point: Point,
         weights0: Array | None,
-        target: Target,  # noqa: ARG002 - no option depends on the accuracy
-        generator: np.random.Generator,  # noqa: ARG002 - nothing is random
+        target: Target,
+        generator: np.random.Generator,
     ) -> MirrorProxState:
         """The metric and the first step size, at x0."""
         geometry = sm.existing_geometry(problem.ambiguity, self.geometry)

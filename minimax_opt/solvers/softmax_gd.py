@@ -25,6 +25,8 @@ class SoftmaxGDState(State):
     value: float = 0.0  # smoothed, at `point`
     curvature: float = 1.0  # 1 / step size
     rounding: float = 0.0
+    target: Any = None
+    scale: float = 1.0  # of the losses at x0
     # mini-batches only
     generator: Any = None
     x: Array = None
@@ -51,8 +53,9 @@ class SoftmaxGD(Solver):
     smoothing : float, "auto" or "theory"
         s = 1/lambda, in the unit of the losses. The smoothed value is at most s D_W below the worst case, where D_W is the
         divergence radius of the ambiguity set (ln K for the simplex). "auto": half of the gap asked for divided by D_W, but at
-        least 1e-3 of the scale of the losses at x0 divided by D_W, below which the steps would be too short to arrive. "theory":
-        G R / sqrt(2 T D_W) (the best for T steps), which needs `horizon`, `lipschitz` and `radius`.
+        least 1e-4 of the worst case divided by D_W, below which the steps would be too short to arrive; full batches follow the
+        worst case down, so that s is the one of the value reached. "theory": G R / sqrt(2 T D_W) (the best for T steps), which
+        needs `horizon`, `lipschitz` and `radius`.
     step_size : float, "auto", "backtracking" or "theory"
         eta. "backtracking" (full batch): the longest step that passes the Armijo test, tried at twice the last one. "theory":
         1/(L + G^2/s), which needs `lipschitz` and `smoothness`. "auto": backtracking; for mini-batches, distance over
@@ -137,18 +140,19 @@ class SoftmaxGD(Solver):
         self,
         problem: Problem,
         point: Point,
-        weights0: Array | None,  # noqa: ARG002 - the weights follow from x
+        weights0: Array | None,
         target: Target,
         generator: np.random.Generator,
     ) -> SoftmaxGDState:
         """The smoothing and the first step size, at x0."""
         geometry, scale = sm.existing_geometry(problem.ambiguity, self.geometry), sm.loss_scale(point)
         smoothed = sm.SmoothedWorstCase(
-            problem.ambiguity, geometry, self._smoothing(problem, geometry, target.gap(point.value), scale)
+            problem.ambiguity, geometry, self._smoothing(problem, geometry, target, point.value, scale)
         )
         weights = smoothed.weights(point.losses)
         gradient = sm.worst_gradient(point)
         state = SoftmaxGDState(point, weights, smoothed=smoothed, value=smoothed.value(point), rounding=sm.rounding_level(point))
+        state.target, state.scale = target, scale
         if self.step_size == "theory":
             state.curvature = self.constants.curvature(smoothed.smoothing, geometry, problem.n_tasks)
         elif isinstance(self.step_size, str):
@@ -160,7 +164,7 @@ class SoftmaxGD(Solver):
             state.rule = DistanceOverGradients(first_distance(gradient, scale)) if self.step_size == "auto" else None
         return state
 
-    def _smoothing(self, problem: Problem, geometry: Any, gap: float, scale: float) -> float:
+    def _smoothing(self, problem: Problem, geometry: Any, target: Target, value: float, scale: float) -> float:
         """s; any value will do where W is a single point."""
         if not isinstance(self.smoothing, str):
             return float(self.smoothing)
@@ -170,7 +174,7 @@ class SoftmaxGD(Solver):
         if self.smoothing == "theory":
             assert self.lipschitz is not None and self.radius is not None and self.horizon is not None  # noqa: PT018
             return self.lipschitz * self.radius / math.sqrt(2 * self.horizon * radius)
-        return max(gap / 2, 1e-3 * scale) / radius
+        return max(target.gap(value) / 2, 1e-4 * abs(value), 1e-6 * scale) / radius
 
     def step(self, problem: Problem, state: SoftmaxGDState) -> SoftmaxGDState:
         """One gradient step, on all data or on a mini-batch."""
@@ -198,7 +202,17 @@ class SoftmaxGD(Solver):
         still = trial.curvature * float(step @ step) <= 1e-4 * state.rounding
         weights = state.smoothed.weights(trial.point.losses)
         status = Status.STALLED if still else None
-        return replace(state, point=trial.point, weights=weights, value=trial.value, curvature=trial.curvature, status=status)
+        state = replace(state, point=trial.point, weights=weights, value=trial.value, curvature=trial.curvature, status=status)
+        return self._follow(problem, state) if self.smoothing == "auto" else state
+
+    def _follow(self, problem: Problem, state: SoftmaxGDState) -> SoftmaxGDState:
+        """Lower the automatic smoothing once the value has fallen so far that it asks for less than half of it."""
+        smoothing = self._smoothing(problem, state.smoothed.geometry, state.target, state.point.value, state.scale)
+        if smoothing > state.smoothed.smoothing / 2:
+            return state
+        smoothed = replace(state.smoothed, smoothing=smoothing)
+        weights = smoothed.weights(state.point.losses)
+        return replace(state, smoothed=smoothed, value=smoothed.value(state.point), weights=weights, status=None)
 
     def _batch_step(self, problem: Problem, state: SoftmaxGDState) -> SoftmaxGDState:
         assert self.batch_size is not None
