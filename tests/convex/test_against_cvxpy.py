@@ -71,7 +71,7 @@ def test_unique_weights_agree_with_cvxpys_duals():
     case = problems.quadratic("unique")
     x, level = cp.Variable(case.n_variables), cp.Variable()
     constraints = [expression <= level for expression in case.expressions(x)]
-    cp.Problem(cp.Minimize(level), constraints).solve(solver="CLARABEL", tol_gap_abs=1e-12, tol_gap_rel=1e-12)
+    cvxpy_reference.run(cp.Problem(cp.Minimize(level), constraints))
     res = case.solve(tol=1e-12)
     np.testing.assert_allclose(res.weights, [c.dual_value.item() for c in constraints], atol=1e-6)
     np.testing.assert_allclose(res.x, x.value, atol=1e-6)
@@ -81,5 +81,5 @@ def test_the_reference_notices_a_wrong_value():
     """The comparison can fail: a set other than the one asked for has another value."""
     case = problems.BASE[0]
     value = cvxpy_reference.solve(case)[1]
-    other = mo.minimize_max(case.tasks, ambiguity=mo.CVaR(0.5), tol=1e-9).fun
+    other = mo.minimize_max(case.tasks, ambiguity=mo.CVaR(0.9), tol=1e-9).fun
     assert abs(other - value) > 1e-3 * value
