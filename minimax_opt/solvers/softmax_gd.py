@@ -53,7 +53,7 @@ class SoftmaxGD(Solver):
     smoothing : float, "auto" or "theory"
         s = 1/lambda, in the unit of the losses. The smoothed value is at most s D_W below the worst case, where D_W is the
         divergence radius of the ambiguity set (ln K for the simplex). "auto": half of the gap asked for divided by D_W, but at
-        least 1e-4 of the worst case divided by D_W, below which the steps would be too short to arrive; full batches follow the
+        least 5e-4 of the worst case divided by D_W, below which the steps would be too short to arrive; full batches follow the
         worst case down, so that s is the one of the value reached. "theory": G R / sqrt(2 T D_W) (the best for T steps), which
         needs `horizon`, `lipschitz` and `radius`.
     step_size : float, "auto", "backtracking" or "theory"
@@ -174,7 +174,7 @@ class SoftmaxGD(Solver):
         if self.smoothing == "theory":
             assert self.lipschitz is not None and self.radius is not None and self.horizon is not None  # noqa: PT018
             return self.lipschitz * self.radius / math.sqrt(2 * self.horizon * radius)
-        return max(target.gap(value) / 2, 1e-4 * abs(value), 1e-6 * scale) / radius
+        return max(target.gap(value) / 2, 5e-4 * abs(value), 1e-6 * scale) / radius
 
     def step(self, problem: Problem, state: SoftmaxGDState) -> SoftmaxGDState:
         """One gradient step, on all data or on a mini-batch."""
