@@ -29,7 +29,8 @@ from minimax_opt.solvers.simplex_qp import solve_simplex_qp
 from minimax_opt.solvers.sqp_state import TINY, SQPState, hessian_cost
 from minimax_opt.solvers.tangent import first_weights, gradients, least_weights
 
-MAX_TASKS = 5000
+MAX_TASKS = 3000  # the QP holds a few dense K x K matrices
+CHEAP = 10  # a Hessian of the cost of fewer iterations
 MEMORY = 3  # values that the line search compares with
 LEAST_CURVATURE = {
     True: 0.01,
@@ -105,8 +106,8 @@ class SQP(Solver):
         _learn(problem, state, length, A)
         state.point, state.gradients = point, A
         state.values = [*state.values[1 - MEMORY :], point.value]
-        if state.slow(problem):
-            _rebase(state)
+        if state.slow(problem) or (length < 0.5 and problem.tasks.has_hessian and hessian_cost(problem) < CHEAP):
+            _rebase(state)  # a step that had to be short: B lacks the curvature of tasks whose weight has grown
         return _solve(problem, state)
 
 
@@ -125,14 +126,12 @@ def _solve(problem: Problem, state: SQPState) -> SQPState:
 
 def _search(problem: Problem, state: SQPState) -> tuple[float, Point] | None:
     """(t, point at x + t d) with a sufficient decrease; None where there is none."""
-    point, length, reference = state.point, 1.0, max(state.values)
-    if (
-        state.decrease < 1e4 * state.rounding
-    ):  # a decrease that cannot be measured is no reason to stop: the gradients may still fall
-        reference += state.rounding
+    point, length = state.point, 1.0
+    slack = state.rounding if state.decrease < 1e4 * state.rounding else 0.0  # unmeasurable: the gradients may still fall
     for _ in range(25):
         trial = problem.at(point.x + length * state.direction)
-        if trial.finite and trial.value <= reference - 1e-4 * length * state.decrease:
+        reference = max(state.values) if length == 1.0 else point.value  # only a full step may raise the max for once
+        if trial.finite and trial.value <= reference - 1e-4 * length * state.decrease + slack:
             return length, trial
         excess = trial.value - point.value + length * state.decrease if trial.finite else np.inf
         parabola = 0.5 * length * state.decrease / excess if excess > 0 else 0.5

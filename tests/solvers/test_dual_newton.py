@@ -82,15 +82,15 @@ def test_more_variables_than_rows_a_task():
     assert_optimal(tasks, solve(tasks), accuracy=1e-6)
 
 
-def test_interpolation_ends_at_zero_or_stalls_close_to_it():
+def test_interpolation():
     rng = np.random.default_rng(2)
     A, x = rng.standard_normal((5, 20, 6)), rng.standard_normal(6)
     exact = solve(mo.LeastSquaresTasks(A, A @ x))
     assert exact.success
     assert exact.fun <= 1e-25
     nearly = solve(mo.LeastSquaresTasks(A, A @ x + 1e-6 * rng.standard_normal((5, 20))), atol=0.0)
-    assert nearly.status in (mo.Status.CONVERGED, mo.Status.STALLED)
-    assert nearly.gap <= 1e-4 * nearly.fun
+    assert nearly.success
+    assert nearly.gap <= 1e-9 * nearly.fun
     np.testing.assert_allclose(nearly.x, x, atol=1e-5)
 
 
@@ -131,7 +131,7 @@ def test_warm_starts_take_fewer_iterations():
     assert solve(tasks, x0=cold.x, weights0=cold.weights).nit == 0
     near = cold.x + 1e-4 * np.random.default_rng(0).standard_normal(12)
     assert solve(tasks, x0=near, weights0=cold.weights).nit < cold.nit
-    assert solve(tasks, x0=near).nit <= cold.nit
+    assert solve(tasks, x0=near).nit < cold.nit  # without weights, too: the first QP is made at x0
 
 
 def test_unbounded():

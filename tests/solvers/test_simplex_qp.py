@@ -90,6 +90,14 @@ def test_without_curvature_it_is_a_linear_program():
     assert solve_simplex_qp(curved, np.array([0.0, 1.0, 1.5])).value == pytest.approx(1.125)
 
 
+def test_near_ties_are_told_apart_far_below_the_square_root_of_rounding():
+    """Two tasks with one gradient and values that differ by 1e-13 of the curvature's terms: only the larger carries weight."""
+    G, c = np.array([[1.0], [1.0], [-3.0]]), np.array([1e-13, 0.0, 0.0])
+    solution = solve_simplex_qp(G @ G.T, c, np.array([0.0, 0.75, 0.25]))
+    np.testing.assert_allclose(solution.weights, [0.75, 0.0, 0.25], atol=1e-12)
+    assert solution.weights[1] == 0.0
+
+
 def test_one_task():
     for lower in (None, np.array([0.5])):
         solution = solve_simplex_qp(np.array([[4.0]]), np.array([3.0]), lower=lower)
