@@ -172,6 +172,8 @@ def sharpness_bound(point: Point, weights: Array) -> float:
     problem = point.problem
     if problem.domain is not None or not problem.tasks.has_jacobian:
         return -np.inf
+    if norm(point.gradient(weights)) == 0.0:
+        return point.weighted_value(weights)  # x minimises F_w, wherever the others are
     radius = level_set_radius(point, to_host(weights))
     return point.weighted_value(weights) - radius * norm(point.gradient(weights)) if np.isfinite(radius) else -np.inf
 

@@ -56,13 +56,13 @@ def _radius_by_trades(point: Point, weights: Host) -> float:
     quadratic = problem.tasks.curvature == "quadratic" or (
         problem.tasks.curvature == "affine" and problem.regularizer is not None
     )
-    if len(givers) < problem.n_variables and not quadratic:
-        return np.inf
     jacobian, losses = to_host(point.jacobian()), to_host(point.losses)
+    if problem.tasks.curvature == "affine" and not quadratic and len(givers) < problem.n_variables:
+        jacobian = jacobian @ _row_space(jacobian[weights > 0])
     rows = amounts[:, None] * (jacobian[givers] - jacobian[receiver])
     offsets = np.abs(amounts * (losses[givers] - losses[receiver]))
     slope = norm(point.gradient(problem.space.asarray(weights)))
-    sigma = max(point.value - point.weighted_value(problem.space.asarray(weights)), 0.0) + 4 * EPS * float(np.abs(losses).max())
+    sigma = max(point.value - point.weighted_value(problem.space.asarray(weights)), 0.0) + _rounding(losses)
     hessian = point.hessian(problem.space.asarray(weights)) if quadratic else None
 
     def longest(radius: float) -> float:
@@ -78,8 +78,24 @@ def _radius_by_trades(point: Point, weights: Host) -> float:
     return radius if np.isfinite(radius) and longest(radius) < radius else np.inf
 
 
+def _row_space(jacobian: Host) -> Host:
+    """An orthonormal basis, shape (n, rank), of the span of the gradients of the tasks that carry weight.
+
+    Affine losses, hence <grad F_w(x), h> too, see h only through its projection on this span: it is the projection that must be bounded.
+    The rank is decided to rounding: a direction along which all losses change by less cannot be told from one along which none does.
+    """
+    _, singular, basis = np.linalg.svd(jacobian, full_matrices=False)
+    return basis[singular > max(jacobian.shape) * EPS * singular[0]].T
+
+
+def _rounding(losses: Host) -> float:
+    return 4 * EPS * float(np.abs(losses).max()) + float(np.finfo(float).tiny)
+
+
 def _longest_axis(matrix: Host, level: float) -> float:
     """Max |h| over h'matrix h <= level, rounded up; inf for a singular matrix."""
+    if not len(matrix):
+        return 0.0
     smallest = float(np.linalg.eigvalsh(matrix)[0])
     rounding = len(matrix) * EPS * float(np.trace(matrix))
     return float(np.sqrt(level / (smallest - rounding))) if smallest > rounding else np.inf
@@ -139,5 +155,5 @@ def _radius_inside(point: Point, inner: Host, slack: float, share: float) -> flo
     losses = to_host(point.losses)
     singular = np.linalg.svd(tangent(to_host(point.jacobian())[moving]), compute_uv=False)
     growth = rho * (singular[-1] - len(singular) * EPS * singular[0]) - norm(point.gradient(mixed))
-    sigma = max(point.value - point.weighted_value(mixed), 0.0) + 4 * EPS * float(np.abs(losses).max())
+    sigma = max(point.value - point.weighted_value(mixed), 0.0) + _rounding(losses)
     return float((sigma + rho * np.linalg.norm(tangent(losses[moving]))) / growth) if growth > 0 else np.inf

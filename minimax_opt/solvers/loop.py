@@ -1,7 +1,7 @@
 """The only loop: it counts, certifies, watches for what must not be, calls back, shows progress, and stops.
 
-Stopping. With a certificate: gap <= max(tol * |fun|, atol). Without one: optimality <= max(tol * |fun|, atol), where optimality is the
-norm of the prox-gradient step's residual plus the complementarity gap. The best point and the best lower bound seen so far are
+Stopping. With a certificate: gap <= max(tol * |fun|, atol). Without one: optimality <= max(tol * min(|fun|, max(1, |f(x0)|)), atol), where
+optimality is the norm of the prox-gradient step's residual plus the complementarity gap. The best point and the best lower bound seen so far are
 what counts; both are valid at any time, so an interrupted solve returns them.
 """
 
@@ -27,6 +27,7 @@ from minimax_opt.solvers import checkpoint as checkpoint_file
 from minimax_opt.solvers.base import Solver, State, Target
 
 Callback = Callable[[MinimaxResult], None]
+UNBOUNDED_BELOW = 1e15  # a value this many times below the losses at x0 counts as unbounded
 SAVE_EVERY = 30.0  # seconds between checkpoints
 CERTIFY_EVERY = 25  # iterations between certificates when an algorithm does not ask for one
 
@@ -41,6 +42,8 @@ class Run:
     best: Point
     weights: Array
     certificate: Certificate
+    scale: float  # the largest loss at x0, in absolute value
+    judged: tuple[Any, Any] = (None, None)
     optimality: float = float("inf")
     nit: int = 0
     started: float = field(default_factory=time.perf_counter)
@@ -57,6 +60,8 @@ class Run:
         point = state.point
         if not point.finite:
             return Status.NON_FINITE
+        if point.value < -UNBOUNDED_BELOW * max(self.scale, 1.0):
+            return Status.UNBOUNDED
         if not self.best.finite or point.value < self.best.value:
             self.best = point
             if not self.problem.convex:
@@ -75,6 +80,9 @@ class Run:
 
     def certify(self, point: Point, weights: Array) -> None:
         """Certify one pair, and keep what is better than before."""
+        if self.judged[0] is point and self.judged[1] is weights:
+            return
+        self.judged = (point, weights)
         wanted = self.best.value - self.target.gap(self.best.value)
         if self.problem.convex:
             certificate = certify(point, weights, wanted)
@@ -90,10 +98,10 @@ class Run:
                     self.best = point
 
     def _finished(self) -> Status | None:
-        within = self.target.gap(self.best.value)
         if self.certificate.kind != "none":
-            return Status.CONVERGED if self.gap <= within else None
-        return Status.CONVERGED if self.optimality <= within else None
+            return Status.CONVERGED if self.gap <= self.target.gap(self.best.value) else None
+        size = min(abs(self.best.value), max(self.scale, 1.0))  # a value that runs off to -inf must not loosen its own test
+        return Status.CONVERGED if self.optimality <= self.target.gap(size) else None
 
     def _remember_plane(self, point: Point, weights: Array) -> None:
         gradient = point.gradient(weights)
@@ -184,7 +192,8 @@ def _begin(
     solver: Solver, problem: Problem, point0: Point, weights0: Array | None, target: Target, seed: int
 ) -> tuple[Run, State]:
     state = solver.init(problem, point0, weights0, target, np.random.default_rng(seed))
-    memory = Run(solver, problem, target, state.point, state.weights, NO_BOUND if problem.convex else NOT_CONVEX)
+    unproven = NO_BOUND if problem.convex else NOT_CONVEX
+    memory = Run(solver, problem, target, state.point, state.weights, unproven, float(abs(point0.losses).max()))
     memory.trace.append(memory.row(state.point.value))
     return memory, state
 
@@ -253,7 +262,7 @@ def _closing(memory: Run, state: State, status: Status) -> MinimaxResult:
         memory.certificate = Certificate(
             float("nan") if status == Status.NOT_CONVEX else -float("inf"), "none", f"none: {reason}"
         )
-    elif memory.best.finite and not np.isfinite(memory.optimality) and status != Status.INTERRUPTED:
+    elif memory.best.finite and status != Status.INTERRUPTED:
         memory.optimality = memory.best.optimality(memory.weights)
     return memory.result(status)
 

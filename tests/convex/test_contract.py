@@ -34,13 +34,15 @@ PAIRS = [
 
 @pytest.mark.parametrize(("method", "case"), PAIRS)
 def test_solves_what_it_claims(method, case):
-    res = attempt(case, method)
+    slow = method in ("softmax-gd", "descent-ascent")  # relative to the losses at the start, also where the optimum is near zero
+    atol = TOLERANCE[method] * float(np.abs(case.tasks(np.zeros(case.n_variables))).max()) if slow else None
+    res = attempt(case, method, atol=atol)
     if res is None:
         return
     assert res.success, res
     best = case.solve(tol=1e-9) if case.domain is None else case.solve("accelerated", tol=1e-5, max_iter=50000)
     scale = max(abs(best.fun), 1e-3)
-    assert res.fun <= best.fun + (TOLERANCE[method] + 1e-5 * (case.domain is not None)) * scale + 1e-12
+    assert res.fun <= best.fun + max((TOLERANCE[method] + 1e-5 * (case.domain is not None)) * scale, atol or 0.0) + 1e-12
     assert res.lower_bound <= best.fun + 1e-12 * scale
     assert res.method == method
     assert case.ambiguity.contains(res.weights, 1e-9)
