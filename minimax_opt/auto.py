@@ -4,7 +4,7 @@ From measurements (docs/solvers.md): keeping the max intact (a simplex QP on the
 derivative evaluations where smoothing needs thousands, so second-order methods come first wherever derivatives and memory
 allow them.
 
-1. A domain, or tasks without a Jacobian: ``accelerated``.
+1. A domain, tasks without a Jacobian, or a Jacobian of more than 1 GB: ``accelerated``.
 2. W is not the simplex: ``interior-point`` where there are Hessians, else ``accelerated``.
 3. Affine tasks: ``interior-point``.
 4. Quadratic tasks whose K Hessians can be stored, K <= 500, at least n rows a task: ``dual-newton``.
@@ -19,6 +19,7 @@ from minimax_opt.problem import Problem
 
 GRAM_FLOPS = 4e10  # forming the K Gram matrices pays up to here
 GRAM_BYTES = 2e9
+JACOBIAN_BYTES = 1e9
 HESSIAN_FLOPS = 1e7  # one weighted Hessian an iteration is cheap up to here
 MANY_TASKS = 500
 
@@ -26,7 +27,7 @@ MANY_TASKS = 500
 def choose_method(problem: Problem) -> str:
     """The name of the method that the rule picks."""
     tasks, n, n_tasks = problem.tasks, problem.n_variables, problem.n_tasks
-    if problem.domain is not None or not tasks.has_jacobian:
+    if problem.domain is not None or not tasks.has_jacobian or 8 * n_tasks * n > JACOBIAN_BYTES:
         return "accelerated"
     if not isinstance(problem.ambiguity, Simplex):
         return "interior-point" if tasks.has_hessian else "accelerated"

@@ -1,0 +1,67 @@
+"""The rule behind method="auto", each line of its docstring once."""
+
+import numpy as np
+import pytest
+import torch
+
+import minimax_opt as mo
+from minimax_opt.auto import choose_method
+from minimax_opt.problem import Problem
+
+RNG = np.random.default_rng(0)
+
+
+def rows(n_tasks, m, n):
+    return [RNG.standard_normal((m, n)) for _ in range(n_tasks)], [np.ones(m) for _ in range(n_tasks)]
+
+
+class Many(mo.Tasks):
+    """Stands for tasks too large to build here."""
+
+    has_jacobian = has_hessian = convex = True
+    curvature = "quadratic"
+    rows = 0
+
+    def at(self, x):
+        raise AssertionError("the rule must not evaluate anything")
+
+    @property
+    def n_rows(self):
+        return self.rows
+
+
+def chosen(tasks, n_tasks, n, **extra):
+    return choose_method(Problem(tasks, n_tasks, n, **{"convex": True, **extra}))
+
+
+@pytest.mark.parametrize(
+    ("method", "tasks", "n", "extra"),
+    [
+        ("accelerated", mo.LeastSquaresTasks(*rows(2, 5, 2)), 2, {"domain": mo.Ball(1.0)}),
+        ("interior-point", mo.LeastSquaresTasks(*rows(2, 5, 2)), 2, {"ambiguity": mo.CVaR(0.5)}),
+        ("accelerated", mo.TorchTasks(lambda x: x), 2, {"ambiguity": mo.KLBall(0.5)}),
+        ("interior-point", mo.AffineTasks(np.eye(2), np.zeros(2)), 2, {}),
+        ("dual-newton", mo.LeastSquaresTasks(*rows(2, 5, 2)), 2, {}),
+        ("interior-point", mo.LeastSquaresTasks(*rows(2, 5, 8)), 8, {}),
+        ("interior-point", mo.LogisticTasks(*rows(2, 5, 2)), 2, {}),
+        ("sqp", mo.TorchTasks(lambda x: torch.stack([x.sum(), x.prod()])), 2, {}),
+    ],
+)
+def test_rule(method, tasks, n, extra):
+    assert chosen(tasks, 2, n, **extra) == method
+
+
+@pytest.mark.parametrize(
+    ("method", "n_tasks", "rows", "n"),
+    [
+        ("dual-newton", 20, 20_000, 1000),
+        ("sqp", 20, 200_000, 1000),  # Gram matrices too dear to form
+        ("sqp", 400, 1_000_000, 900),  # and too large to keep
+        ("interior-point", 501, 10_000, 3),
+        ("accelerated", 500, 10_000, 1_000_000),  # a Jacobian of 4 GB
+    ],
+)
+def test_thresholds(method, n_tasks, rows, n):
+    tasks = Many()
+    tasks.rows = rows
+    assert chosen(tasks, n_tasks, n) == method
