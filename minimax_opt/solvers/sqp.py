@@ -8,8 +8,10 @@ learns by BFGS from the change of grad F_w along each step. Where that is slow a
 base on which BFGS builds.
 
 Near a solution the QP finds the active tasks, and the method is a quasi-Newton method on the manifold where they are equal:
-superlinear, where any smoothing of the max is slow. The line search on the worst case compares with the last few values, since
-a good step may raise the max for once (Maratos effect).
+superlinear, where any smoothing of the max is slow. A good step may leave that manifold and raise the max (Maratos effect).
+Then the QP is solved again with the losses found, c = f(x + d) - Jd, which bends the step back to the manifold at the price of
+one evaluation: Fletcher's second-order correction, repeated while it helps. It is what copes with tasks of very different
+curvature.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from minimax_opt.solvers.tangent import first_weights, gradients, least_weights
 
 MAX_TASKS = 3000  # the QP holds a few dense K x K matrices
 CHEAP = 10  # a Hessian of the cost of fewer iterations
-MEMORY = 3  # values that the line search compares with
+CORRECTIONS = 6  # of one step, at the most
 LEAST_CURVATURE = {
     True: 0.01,
     False: 0.2,
@@ -81,7 +83,7 @@ class SQP(Solver):
     ) -> SQPState:
         """The QP at x0 in a multiple of the identity."""
         weights, A = first_weights(problem, weights0), gradients(point)
-        state = SQPState(point, weights, target=target, gradients=A, generator=generator, values=[point.value])
+        state = SQPState(point, weights, target=target, gradients=A, generator=generator)
         state.scale = float(np.abs(point.losses).max())
         if not all_finite(A):
             state.status = Status.NON_FINITE
@@ -105,7 +107,6 @@ class SQP(Solver):
             return state
         _learn(problem, state, length, A)
         state.point, state.gradients = point, A
-        state.values = [*state.values[1 - MEMORY :], point.value]
         if state.slow(problem) or (length < 0.5 and problem.tasks.has_hessian and hessian_cost(problem) < CHEAP):
             _rebase(state)  # a step that had to be short: B lacks the curvature of tasks whose weight has grown
         return _solve(problem, state)
@@ -113,29 +114,55 @@ class SQP(Solver):
 
 def _solve(problem: Problem, state: SQPState) -> SQPState:
     """Solve the QP at the state's point, and judge it."""
-    point = state.point
-    model = state.metric.model(state.gradients)
-    solution = solve_simplex_qp(model.M, point.losses, state.weights, least_weights(problem))
-    state.weights, state.direction = solution.weights, model.step(solution.weights)
-    state.curvature = float(solution.weights @ (model.M @ solution.weights))
-    state.decrease = max(point.value - (solution.value + point.penalty), 0.0)
+    state.model = state.metric.model(state.gradients)
+    value = _minimise_model(problem, state, state.point.losses)
+    state.decrease = max(state.point.value - (value + state.point.penalty), 0.0)
     state.decreases.append(state.decrease)
     state.judge(problem)
     return state
 
 
+def _minimise_model(problem: Problem, state: SQPState, losses: Host) -> float:
+    """min_d max_k losses_k + <a_k, d> + d'Bd/2 with its weights, direction and curvature."""
+    M = state.model.M
+    solution = solve_simplex_qp(M, losses, state.weights, least_weights(problem))
+    state.weights, state.direction = solution.weights, state.model.step(solution.weights)
+    state.curvature = float(solution.weights @ (M @ solution.weights))
+    return solution.value
+
+
 def _search(problem: Problem, state: SQPState) -> tuple[float, Point] | None:
-    """(t, point at x + t d) with a sufficient decrease; None where there is none."""
-    point, length = state.point, 1.0
+    """(t, point at x + t d) with a sufficient decrease, d corrected where that helps; None where there is none."""
+    point = state.point
     slack = state.rounding if state.decrease < 1e4 * state.rounding else 0.0  # unmeasurable: the gradients may still fall
+    aim = point.value - 1e-4 * state.decrease + slack
+    trial = full = problem.at(point.x + state.direction)
+    weights, direction, curvature = state.weights, state.direction, state.curvature
+    for _ in range(CORRECTIONS):
+        if not trial.finite or trial.value <= aim:
+            break
+        last = trial
+        risen = trial.losses + (trial.penalty - point.penalty) - state.gradients @ state.direction
+        _minimise_model(problem, state, risen)
+        trial = problem.at(point.x + state.direction)
+        if not trial.value < last.value:
+            break
+    if trial.finite and trial.value <= aim:
+        return 1.0, trial
+    state.weights, state.direction, state.curvature = weights, direction, curvature
+    return _backtrack(problem, state, full, slack)
+
+
+def _backtrack(problem: Problem, state: SQPState, trial: Point, slack: float) -> tuple[float, Point] | None:
+    """(t, point at x + t d) for the first t < 1 with a sufficient decrease; `trial` is the point at t = 1."""
+    value, length = state.point.value, 1.0
     for _ in range(25):
-        trial = problem.at(point.x + length * state.direction)
-        reference = max(state.values) if length == 1.0 else point.value  # only a full step may raise the max for once
-        if trial.finite and trial.value <= reference - 1e-4 * length * state.decrease + slack:
-            return length, trial
-        excess = trial.value - point.value + length * state.decrease if trial.finite else np.inf
+        excess = trial.value - value + length * state.decrease if trial.finite else np.inf
         parabola = 0.5 * length * state.decrease / excess if excess > 0 else 0.5
         length *= min(max(parabola, 0.1), 0.5)
+        trial = problem.at(state.point.x + length * state.direction)
+        if trial.finite and trial.value <= value - 1e-4 * length * state.decrease + slack:
+            return length, trial
     return None
 
 

@@ -28,6 +28,8 @@ class SQPState(State):
     target : Target
     metric : Metric
         B.
+    model : Model
+        A B^{-1} A' at `point`.
     generator : numpy.random.Generator
         Draws the rows of sampled Hessians.
     scale : float
@@ -38,8 +40,8 @@ class SQPState(State):
         d.
     curvature, decrease : float
         d'Bd, and by how much the QP predicts the value to fall: an estimate of the gap.
-    values, decreases : list of float
-        The last values, and the decreases since the base of the metric was made.
+    decreases : list of float
+        The decreases since the base of the metric was made.
     waited, patience : int
         Iterations since the decrease is below the target, and after how many to ask for a certificate that costs a Hessian.
     failures : int
@@ -49,13 +51,13 @@ class SQPState(State):
 
     target: Target = field(default_factory=lambda: Target(0.0, 0.0))
     metric: Metric = field(default_factory=lambda: Metric(1.0))
+    model: Any = None
     generator: Any = None
     scale: float = 1.0
     gradients: Any = None
     direction: Any = None
     curvature: float = 0.0
     decrease: float = np.inf
-    values: list[float] = field(default_factory=list)
     decreases: list[float] = field(default_factory=list)
     waited: int = 0
     patience: int = 0

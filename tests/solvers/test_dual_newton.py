@@ -82,15 +82,17 @@ def test_more_variables_than_rows_a_task():
     assert_optimal(tasks, solve(tasks), accuracy=1e-6)
 
 
-def test_interpolation():
-    rng = np.random.default_rng(2)
-    A, x = rng.standard_normal((5, 20, 6)), rng.standard_normal(6)
+@pytest.mark.parametrize("seed", range(6))
+def test_interpolation(seed):
+    """Residuals of 1e-6 of the data, or none: the losses are known to 1e-10 only, the gap to that."""
+    rng = np.random.default_rng(seed)
+    A, x = rng.standard_normal((6, 60, 12)), rng.standard_normal(12)
     exact = solve(mo.LeastSquaresTasks(A, A @ x))
     assert exact.success
     assert exact.fun <= 1e-25
-    nearly = solve(mo.LeastSquaresTasks(A, A @ x + 1e-6 * rng.standard_normal((5, 20))), atol=0.0)
+    nearly = solve(mo.LeastSquaresTasks(A, A @ x + 1e-6 * rng.standard_normal((6, 60))), atol=0.0)
     assert nearly.success
-    assert nearly.gap <= 1e-9 * nearly.fun
+    assert nearly.nit <= 8
     np.testing.assert_allclose(nearly.x, x, atol=1e-5)
 
 
