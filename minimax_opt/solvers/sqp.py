@@ -138,7 +138,7 @@ def _search(problem: Problem, state: SQPState) -> tuple[float, Point] | None:
     aim = point.value - 1e-4 * state.decrease + slack
     trial = full = problem.at(point.x + state.direction)
     weights, direction, curvature = state.weights, state.direction, state.curvature
-    for _ in range(CORRECTIONS):
+    for _ in range(CORRECTIONS if problem.n_tasks > 1 else 0):
         if not trial.finite or trial.value <= aim:
             break
         last = trial
