@@ -25,6 +25,7 @@ from minimax_opt.arrays import Host
 
 EPS = float(np.finfo(float).eps)
 NOISE = 16 * EPS  # slopes that differ by less than this, relative to their terms, are equal
+SMALLEST = float(np.finfo(float).tiny)
 TINY = 1e-150  # curvature of a face on which M vanishes: a vertex of a linear program is left in one long step
 
 Indices = np.ndarray[Any, np.dtype[np.intp]]
@@ -140,8 +141,8 @@ def _settle(M: Host, c: Host, diagonal: Host, support: Indices, v: Host, total: 
         best, pivots = _face_optimum(M, c, diagonal, support, total), pivots + 1
         if best.min() > 0.0:
             return support, best, pivots
-        step = best - v
-        inside = best > 0.0
+        whole, inside = best, best > 0.0
+        leaving = (~inside).nonzero()[0]
         while True:  # all that want to leave at once: few rounds, and nearly always uphill
             kept = support[inside]
             best, pivots = _face_optimum(M, c, diagonal, kept, total), pivots + 1
@@ -151,11 +152,11 @@ def _settle(M: Host, c: Host, diagonal: Host, support: Indices, v: Host, total: 
         entrant = v == 0.0
         if (entrant[inside].any() or not entrant.any()) and _gain(M, c, support, v, inside, best, total) > 0.0:
             return kept, best, pivots
-        falling = (step < 0.0).nonzero()[0]  # uphill for certain: towards the whole face's optimum, as far as the simplex allows
-        room = v[falling] / -step[falling]
-        v = v + room.min() * step
+        way = v[leaving] - whole[leaving]  # uphill for certain: towards the whole face's optimum, as far as the simplex allows
+        room = np.where(way > 0.0, v[leaving] / np.maximum(way, SMALLEST), 0.0)
+        v = v + room.min() * (whole - v)
         stays = np.ones(len(v), dtype=bool)
-        stays[falling[room == room.min()]] = False
+        stays[leaving[room == room.min()]] = False
         support, v = support[stays], v[stays]
 
 

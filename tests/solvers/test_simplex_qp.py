@@ -3,7 +3,7 @@
 import cvxpy as cp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
@@ -49,6 +49,7 @@ def programs(draw):
     return G @ G.T, c, lower, start
 
 
+@settings(max_examples=400)  # milliseconds each; rare degeneracies have broken it before
 @given(programs(), st.sampled_from([1e-12, 1.0, 1e12]))
 def test_optimality_conditions_hold_to_rounding(program, scale):
     M, c, lower, start = program
