@@ -150,9 +150,9 @@ def _singular_curvature_bound(point: Point, weights: Array) -> float:
     basis, triangle = qr(rows / np.where(scale > 0, scale, 1.0), mode="economic", check_finite=False)
     rotation, triangle, _ = qr(
         triangle, mode="economic", pivoting=True, check_finite=False
-    )  # pivoting the tall matrix itself is slow
-    sizes = np.abs(triangle.diagonal())
-    basis = basis @ rotation[:, sizes > max(rows.shape) * np.finfo(float).eps * sizes[0]]  # the rest is no direction of B's range
+    )  # of the small factor: pivots are slow
+    sizes, rounding = np.abs(triangle.diagonal()), 8 * np.sqrt(max(rows.shape)) * np.finfo(float).eps
+    basis = basis @ rotation[:, sizes > rounding * sizes[0]]  # the others are duplicates, no directions of B's range
     leverage = np.linalg.norm(basis[: len(ratios)], axis=1)
     return point.weighted_value(weights) - decrement(float(np.linalg.norm(basis.T @ v)), float(np.max(ratios * leverage)))
 

@@ -85,7 +85,8 @@ def _row_space(jacobian: Host) -> Host:
     The rank is decided to rounding: a direction along which all losses change by less cannot be told from one along which none does.
     """
     _, singular, basis = np.linalg.svd(jacobian, full_matrices=False)
-    return basis[singular > max(jacobian.shape) * EPS * singular[0]].T
+    span: Host = basis[singular > max(jacobian.shape) * EPS * singular[0]].T
+    return span
 
 
 def _rounding(losses: Host) -> float:

@@ -1,6 +1,7 @@
 """Whatever the README, the docs and the docstrings show is run: Python blocks, doctests; public objects have whole docstrings."""
 
 import doctest
+import enum
 import importlib
 import inspect
 import pkgutil
@@ -51,6 +52,8 @@ def test_public_objects_have_whole_docstrings(name):
     thing = getattr(minimax_opt, name)
     doc = inspect.getdoc(thing) or ""
     assert len(doc) > 40, name
+    if isinstance(thing, enum.EnumMeta):  # its members are the documentation
+        return
     signature = inspect.signature(thing)
     for parameter in signature.parameters:
         if parameter not in ("args", "kwargs") and not (inspect.isclass(thing) and inspect.isabstract(thing)):

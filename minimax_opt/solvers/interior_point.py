@@ -109,7 +109,7 @@ class InteriorPoint(Solver):
         point: Point,
         weights0: Array | None,
         target: Target,
-        generator: np.random.Generator,  # noqa: ARG002
+        generator: np.random.Generator,
     ) -> InteriorPointState:
         """x0 with the prior, or with the given weights."""
         adversary = Adversary(problem.ambiguity.constraints(problem.n_tasks))

@@ -134,7 +134,7 @@ class Run:
             fun=best.value,
             losses=copy(best.losses),
             weights=copy(self.weights),
-            lower_bound=self.certificate.lower_bound,
+            lower_bound=float(np.minimum(self.certificate.lower_bound, best.value)),  # above only by rounding; nan stays nan
             certificate=self.certificate,
             optimality=self.optimality,
             status=status,

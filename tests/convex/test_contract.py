@@ -1,6 +1,7 @@
 """What every method promises, on every problem that it claims."""
 
 import dataclasses
+from itertools import pairwise
 
 import numpy as np
 import problems
@@ -21,7 +22,8 @@ def attempt(case, method, **options):
     try:
         return case.solve(method, **{"tol": TOLERANCE[method], "max_iter": 20000, **options})
     except ValueError as error:
-        assert str(error).startswith(f"method={method!r} "), error
+        if not str(error).startswith(f"method={method!r} "):
+            raise
         return None
 
 
@@ -68,7 +70,7 @@ def test_lower_bound_is_valid_and_best_value_falls_at_every_iterate(method):
         assert res.fun >= best * (1 - 1e-11)
         assert float(np.max(case.tasks(res.x))) == pytest.approx(res.fun, rel=1e-12)
     values = [res.fun for res in rows]
-    assert all(later <= earlier for earlier, later in zip(values, values[1:], strict=False))
+    assert all(later <= earlier for earlier, later in pairwise(values))
 
 
 @pytest.mark.parametrize("method", METHODS)
