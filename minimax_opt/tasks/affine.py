@@ -43,7 +43,8 @@ class AffineTasks(Tasks):
 
     def at(self, x: Array) -> AffineEvaluation:
         """Evaluate the losses at `x`, shape (n,), in :attr:`space`."""
-        return AffineEvaluation(self, self.A @ x + self.b)
+        slope = self.A @ x
+        return AffineEvaluation(self, slope + self.b, abs(slope) + abs(self.b))
 
     def weighted_slope(self, weights: Array) -> Array:
         """The gradient of <w, f>, shape (n,)."""
@@ -63,8 +64,12 @@ class AffineTasks(Tasks):
 class AffineEvaluation(Evaluation):
     """Losses of affine tasks, with their constant derivatives."""
 
-    def __init__(self, tasks: AffineTasks, losses: Array) -> None:
-        self.tasks, self.losses = tasks, losses
+    def __init__(self, tasks: AffineTasks, losses: Array, magnitudes: Array) -> None:
+        self.tasks, self.losses, self._magnitudes = tasks, losses, magnitudes
+
+    @property
+    def magnitudes(self) -> Array:
+        return self._magnitudes
 
     def gradient(self, weights: Array) -> Array:
         return self.tasks.weighted_slope(weights)
@@ -105,8 +110,10 @@ class ChebyshevTasks(AffineTasks):
 
     def at(self, x: Array) -> AffineEvaluation:
         """Evaluate the losses at `x`, shape (n,), in :attr:`space`."""
-        residual = self.A @ x - self.b
-        return AffineEvaluation(self, numeric_library(residual).concatenate((residual, -residual)))
+        slope = self.A @ x
+        residual, size = slope - self.b, abs(slope) + abs(self.b)
+        both = numeric_library(slope).concatenate
+        return AffineEvaluation(self, both((residual, -residual)), both((size, size)))
 
     def weighted_slope(self, weights: Array) -> Array:
         """A'(w_plus - w_minus), shape (n,)."""

@@ -29,6 +29,11 @@ class Evaluation(ABC):
 
     losses: Array
 
+    @property
+    def magnitudes(self) -> Array:
+        """Size of the largest terms that were summed to each loss, shape (K,), in the space of x: its rounding is about eps times that."""
+        return abs(self.losses)
+
     @abstractmethod
     def gradient(self, weights: Array) -> Array:
         """sum_k w_k grad f_k(x), shape (n,). `weights` has shape (K,) and is in the space of x."""
@@ -75,8 +80,12 @@ class Tasks(ABC):
         "affine": no Hessian; "quadratic": constant Hessians; "general": anything.
     has_jacobian, has_hessian : bool
         Whether evaluations offer those derivatives.
+    exact_gradients : bool
+        Whether derivatives are exact to rounding; False for finite differences, which prove nothing.
     space : Space or None
         Where x must live; None: wherever x0 lives.
+    losses_eps : float
+        Unit rounding of the losses where it may be coarser than that of :attr:`space`; 0 where it is not.
     """
 
     n_tasks: int | None = None
@@ -86,7 +95,9 @@ class Tasks(ABC):
     curvature: Curvature = "general"
     has_jacobian: bool = False
     has_hessian: bool = False
+    exact_gradients: bool = True
     space: Space | None = HOST
+    losses_eps: float = 0.0
 
     @abstractmethod
     def at(self, x: Array) -> Evaluation:
@@ -136,6 +147,10 @@ class HostEvaluation(Evaluation):
     def __init__(self, inner: Evaluation, space: Space) -> None:
         self._inner, self._space = inner, space
         self.losses = to_host(inner.losses)
+
+    @property
+    def magnitudes(self) -> Host:
+        return to_host(self._inner.magnitudes)
 
     def gradient(self, weights: Array) -> Host:
         return to_host(self._inner.gradient(self._space.asarray(weights)))

@@ -61,7 +61,7 @@ class NumPyTasks(Tasks):
             raise TypeError(f"`fun` must be one function x -> losses of shape (K,), got {type(fun).__name__}.")
         if not (jac is True or callable(jac) or (isinstance(jac, str) and jac == "2-point")):
             raise ValueError(CHOICES.format(repr(jac)))
-        self.fun, self.jac = fun, jac
+        self.fun, self.jac, self.exact_gradients = fun, jac, not isinstance(jac, str)
         self.n_variables, self.n_tasks = n_variables, n_tasks
 
     def at(self, x: Array) -> NumPyEvaluation:

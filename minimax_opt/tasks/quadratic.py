@@ -102,9 +102,13 @@ class QuadraticEvaluation(Evaluation):
     """Losses of quadratic tasks at one point; P x is shared by losses and gradients."""
 
     def __init__(self, tasks: QuadraticTasks, x: Array) -> None:
-        self.tasks = tasks
+        self.tasks, self._x = tasks, x
         self._Px = tasks.P @ x
         self.losses = (0.5 * self._Px + tasks.q) @ x + tasks.c
+
+    @property
+    def magnitudes(self) -> Array:
+        return 0.5 * abs(self._Px @ self._x) + abs(self.tasks.q @ self._x) + abs(self.tasks.c)
 
     def gradient(self, weights: Array) -> Array:
         return weights @ self.jacobian()

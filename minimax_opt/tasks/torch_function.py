@@ -87,7 +87,9 @@ class TorchTasks(Tasks):
             x = (self.space or CPU).asarray(x)
         x = x.detach().requires_grad_()
         with torch.enable_grad():
-            return TorchEvaluation(x, as_losses(self.losses(x)))
+            values = as_losses(self.losses(x))
+        self.losses_eps = float(torch.finfo(values.dtype).eps)
+        return TorchEvaluation(x, values)
 
     def sample(self, generator: np.random.Generator, batch_size: int) -> Tasks:
         """The tasks on one mini-batch, drawn by `batches`."""
@@ -109,12 +111,12 @@ class TorchEvaluation(Evaluation):
     x : tensor, shape (n,)
         A leaf that requires a gradient.
     values : tensor, shape (K,)
-        Losses, attached to the graph.
+        Losses, attached to the graph; of another dtype than x where `fun` computes in that one.
     """
 
     def __init__(self, x: torch.Tensor, values: torch.Tensor) -> None:
         self._x, self._values = x, values
-        self.losses = values.detach()
+        self.losses = values.detach().to(x.dtype)
 
     def gradient(self, weights: torch.Tensor) -> torch.Tensor:
         return self._backward(self._values, weights)

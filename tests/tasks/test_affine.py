@@ -56,3 +56,11 @@ def test_data_are_checked(family):
         family(np.full((2, 2), np.inf), np.zeros(2))
     with pytest.raises(TypeError, match="all NumPy or all torch"):
         family(torch.as_tensor(A), B)
+
+
+@CASES
+@CONVERT
+def test_magnitudes_are_those_of_the_terms_of_a_loss(family, slopes, losses, convert):
+    x = convert(1e8 * X)
+    evaluation = family(convert(A), convert(A @ X * 1e8)).at(x)  # with a sign, all terms cancel
+    np.testing.assert_allclose(evaluation.magnitudes, 2e8 * np.abs(slopes @ X), rtol=1e-14)

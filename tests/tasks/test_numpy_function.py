@@ -94,3 +94,13 @@ def test_results_of_the_wrong_kind_are_refused(function, jacobian, error, messag
 def test_something_else_than_a_function_is_refused():
     with pytest.raises(TypeError, match=r"`fun` must be one function .* got list"):
         NumPyTasks([fun], jac)
+
+
+def test_finite_differences_are_no_exact_gradients():
+    assert not NumPyTasks(fun, "2-point").exact_gradients
+    assert NumPyTasks(fun, jac).exact_gradients
+    assert NumPyTasks(lambda x: (fun(x), jac(x)), True).exact_gradients
+
+
+def test_magnitudes_are_those_of_the_losses_where_no_more_is_known():
+    assert NumPyTasks(lambda x: -x, jac).at(np.ones(2)).magnitudes.tolist() == [1.0, 1.0]

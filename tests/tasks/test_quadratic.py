@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minimax_opt.tasks import QuadraticTasks
+from minimax_opt.tasks.base import HostEvaluation
 
 RNG = np.random.default_rng(0)
 K, N = 4, 3
@@ -86,3 +87,13 @@ REFUSED = {
 def test_bad_data_are_refused(arguments, error, message):
     with pytest.raises(error, match=message):
         QuadraticTasks(*arguments)
+
+
+def test_magnitudes_are_those_of_the_terms_of_a_loss():
+    tasks = QuadraticTasks([[[2.0]], [[2.0]]], [[-2e4], [0.0]], [1e8, -1.0])  # (x - 1e4)^2 and x^2 - 1
+    for family in (tasks, QuadraticTasks(*map(torch.as_tensor, tasks.quadratics()))):
+        x = family.space.asarray(np.array([1e4]))
+        assert family.at(x).magnitudes.tolist() == [4e8, 1e8 + 1]
+        seen = HostEvaluation(family.at(x), family.space)
+        assert isinstance(seen.magnitudes, np.ndarray)
+        assert seen.magnitudes.tolist() == [4e8, 1e8 + 1]

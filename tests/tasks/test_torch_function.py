@@ -142,3 +142,18 @@ def test_bad_arguments_are_refused():
         TorchTasks(logistic, space=mo.arrays.HOST)
     with pytest.raises(RuntimeError, match="9"):  # the function's own error comes through
         TorchTasks(lambda x: x @ x.new_ones(9)).at(torch.tensor(X))
+
+
+def test_losses_of_lower_precision_come_back_in_the_dtype_of_x():
+    def fun(x):
+        return torch.stack([(x.float() - 1).square().sum(), (x.float() + 1).square().sum()])
+
+    tasks = TorchTasks(fun, hessian=True)
+    assert tasks.losses_eps == 0.0
+    evaluation = tasks.at(torch.zeros(2, dtype=torch.float64))
+    assert tasks.losses_eps == float(torch.finfo(torch.float32).eps)
+    weights = torch.tensor([0.25, 0.75], dtype=torch.float64)
+    for part in (evaluation.losses, evaluation.gradient(weights), evaluation.jacobian(), evaluation.hessian(weights)):
+        assert part.dtype == torch.float64
+    res = mo.minimize_max(fun, torch.ones(2, dtype=torch.float64), method="accelerated", max_iter=5)
+    assert res.fun >= 2.0
