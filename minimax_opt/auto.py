@@ -10,12 +10,15 @@ allow them.
 4. Quadratic tasks whose K Hessians can be stored, K <= 500, at least n rows a task: ``dual-newton``.
 5. Small or many-task smooth problems (rows * n^2 <= 1e7, or K > 500) with Hessians: ``interior-point``.
 6. Everything else with a Jacobian: ``sqp``.
+
+Where the method refuses the problem (losses that are not known to be convex, say), ``sqp`` takes its place, or else ``accelerated``.
 """
 
 from __future__ import annotations
 
 from minimax_opt.ambiguity import Simplex
 from minimax_opt.problem import Problem
+from minimax_opt.solvers import METHODS
 
 GRAM_FLOPS = 4e10  # forming the K Gram matrices pays up to here
 GRAM_BYTES = 2e9
@@ -25,7 +28,14 @@ MANY_TASKS = 500
 
 
 def choose_method(problem: Problem) -> str:
-    """The name of the method that the rule picks."""
+    """The name of the method that the rule picks, or of the next that does not refuse the problem: ``sqp``, then ``accelerated``."""
+    for name in (_rule(problem), "sqp"):
+        if METHODS[name]().refuses(problem) is None:
+            return name
+    return "accelerated"
+
+
+def _rule(problem: Problem) -> str:
     tasks, n, n_tasks = problem.tasks, problem.n_variables, problem.n_tasks
     if problem.domain is not None or not tasks.has_jacobian or 8 * n_tasks * n > JACOBIAN_BYTES:
         return "accelerated"

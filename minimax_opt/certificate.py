@@ -64,6 +64,7 @@ REASONS = {
 NOT_CONVEX = Certificate(
     float("nan"), "none", "none: convexity is neither known nor declared (pass `convex=True` if every loss is convex)"
 )
+INEXACT = Certificate(float("nan"), "none", "none: gradients by finite differences prove nothing (pass `jac` or a torch function)")
 NO_BOUND = Certificate(
     float("nan"),
     "none",
@@ -90,9 +91,11 @@ def certify(point: Point, weights: Array, target: float = np.inf) -> Certificate
     problem = point.problem
     if not problem.convex:
         return NOT_CONVEX
-    best = NO_BOUND
+    if not problem.tasks.exact_gradients:
+        return INEXACT
+    best, allowance = NO_BOUND, rounding(point, weights)
     for kind, bound in BOUNDS.items():
-        value = bound(point, weights)
+        value = bound(point, weights) - allowance
         if np.isfinite(value) and not value <= best.lower_bound:
             best = Certificate(value, kind, REASONS[kind])
         if best.lower_bound >= target:
@@ -100,15 +103,29 @@ def certify(point: Point, weights: Array, target: float = np.inf) -> Certificate
     return best
 
 
+def rounding(point: Point, weights: Array) -> float:
+    """What F_w(x) may be wrong by: a few units in the last place of the terms that were summed to it."""
+    return 4 * point.problem.eps * (float(weights @ point.inner.magnitudes) + abs(point.penalty))
+
+
+def magnitude(point: Point) -> float:
+    """The largest term in any loss."""
+    return float(abs(point.inner.magnitudes).max()) + abs(point.penalty)
+
+
 def strong_convexity_bound(point: Point, weights: Array) -> float:
     """Min over the domain of F_w(x) + <g, y - x> + mu/2 |y - x|^2; -inf without strong convexity."""
-    problem, mu = point.problem, point.problem.strong_convexity
+    mu = point.problem.strong_convexity
     if mu <= 0:
         return -np.inf
+    if point.problem.domain is None:
+        return point.weighted_value(weights) - norm(point.gradient(weights)) ** 2 / (2 * mu)
+    return _parabola_over_domain(point, weights, mu)
+
+
+def _parabola_over_domain(point: Point, weights: Array, mu: float) -> float:
     gradient = point.gradient(weights)
-    if problem.domain is None:
-        return point.weighted_value(weights) - norm(gradient) ** 2 / (2 * mu)
-    step = problem.project(point.x - gradient / mu) - point.x
+    step = point.problem.project(point.x - gradient / mu) - point.x
     return point.weighted_value(weights) + float(gradient @ step) + mu / 2 * norm(step) ** 2
 
 
@@ -122,19 +139,32 @@ def domain_bound(point: Point, weights: Array) -> float:
 
 
 def curvature_bound(point: Point, weights: Array) -> float:
-    """F_w(x) - omega(nu, kappa); -inf where the Hessian is unknown or singular, or nu kappa >= 1."""
+    """F_w(x) - omega(nu, kappa); -inf where the Hessian is unknown or singular, or nu kappa >= 1.
+
+    In Jacobi scaling, which makes badly scaled columns cost nothing, H has a rounding error of a few n units, and g one of a few units
+    of sqrt(n F), F the scale of the losses (|g_j| <= sqrt(H_jj) |v| with |v|^2 about F, by Cauchy). Both are allowed for.
+    """
     problem = point.problem
     if not problem.tasks.has_hessian or (problem.tasks.curvature == "affine" and problem.regularizer is None):
         return -np.inf
     gradient = to_host(point.gradient(weights))
     hessian = point.hessian(weights)
-    scale = np.sqrt(np.maximum(np.diag(hessian), np.finfo(float).tiny))  # Jacobi scaling: badly scaled columns cost nothing
+    scale = np.sqrt(np.maximum(np.diag(hessian), np.finfo(float).tiny))
     factor, info = lapack.dpotrf(hessian / np.outer(scale, scale), lower=True, clean=True)
-    if info == 0 and lapack.dpocon(factor, 1.0, uplo="L")[0] > 1e-13:
-        half, _ = lapack.dtrtrs(factor, gradient / scale, lower=True)
-        kappa = point.inner.self_concordance(weights, scale[:, None] * factor)
-        return point.weighted_value(weights) - decrement(float(np.linalg.norm(half)), kappa)
-    return _singular_curvature_bound(point, weights)
+    smallest = float(lapack.dpocon(factor, 1.0, uplo="L")[0]) if info == 0 else 0.0  # 1/|H^-1|, of the order of the least eigenvalue
+    eps = problem.eps
+    noise = 8 * len(scale) * eps
+    if smallest <= 4 * noise:
+        return _singular_curvature_bound(point, weights)
+    half, _ = lapack.dtrtrs(factor, gradient / scale, lower=True)
+    kappa = point.inner.self_concordance(weights, scale[:, None] * factor) / np.sqrt(1 - noise / smallest)
+    nu = float(np.linalg.norm(half)) + 4 * eps * np.sqrt(len(scale) * magnitude(point) / smallest)
+    bound = point.weighted_value(weights) - decrement(nu / float(np.sqrt(1 - noise / smallest)), kappa)
+    if problem.domain is not None and kappa == 0.0:  # F_w is strongly convex with the least eigenvalue of H, which never changes
+        spectrum = np.linalg.eigvalsh(hessian)
+        mu = float(spectrum[0] - noise * spectrum[-1])
+        return max(bound, _parabola_over_domain(point, weights, mu)) if mu > 0 else bound
+    return bound
 
 
 def _singular_curvature_bound(point: Point, weights: Array) -> float:
@@ -143,6 +173,8 @@ def _singular_curvature_bound(point: Point, weights: Array) -> float:
     if root is None or not (regularizer is None or isinstance(regularizer, Ridge)):
         return -np.inf
     rows, v, ratios = (to_host(part) for part in root)
+    if not len(rows):  # phi' and phi'' have underflowed in every row
+        return point.weighted_value(weights)
     if isinstance(regularizer, Ridge):
         strength = np.sqrt(np.diag(regularizer.hessian(point.problem.n_variables)))
         rows, v = np.vstack([rows, np.diag(strength)]), np.concatenate([v, strength * to_host(point.x)])
@@ -151,10 +183,11 @@ def _singular_curvature_bound(point: Point, weights: Array) -> float:
     rotation, triangle, _ = qr(
         triangle, mode="economic", pivoting=True, check_finite=False
     )  # of the small factor: pivots are slow
-    sizes, rounding = np.abs(triangle.diagonal()), 8 * np.sqrt(max(rows.shape)) * np.finfo(float).eps
-    basis = basis @ rotation[:, sizes > rounding * sizes[0]]  # the others are duplicates, no directions of B's range
+    sizes, noise = np.abs(triangle.diagonal()), 8 * np.sqrt(len(triangle)) * point.problem.eps
+    basis = basis @ rotation[:, sizes > noise * sizes[0]]  # the others are duplicates, no directions of B's range
     leverage = np.linalg.norm(basis[: len(ratios)], axis=1)
-    return point.weighted_value(weights) - decrement(float(np.linalg.norm(basis.T @ v)), float(np.max(ratios * leverage)))
+    nu = float(np.linalg.norm(basis.T @ v)) + 4 * point.problem.eps * np.sqrt(basis.shape[1] * magnitude(point))
+    return point.weighted_value(weights) - decrement(nu, float(np.max(ratios * leverage, initial=0.0)))
 
 
 def decrement(nu: float, kappa: float) -> float:
@@ -174,8 +207,11 @@ def sharpness_bound(point: Point, weights: Array) -> float:
         return -np.inf
     if norm(point.gradient(weights)) == 0.0:
         return point.weighted_value(weights)  # x minimises F_w, wherever the others are
-    radius = level_set_radius(point, to_host(weights))
-    return point.weighted_value(weights) - radius * norm(point.gradient(weights)) if np.isfinite(radius) else -np.inf
+    scale = np.linalg.norm(to_host(point.jacobian()), axis=0)
+    scale = np.where(scale > 0, scale, 1.0)
+    radius = level_set_radius(point, to_host(weights), scale)
+    slope = norm(to_host(point.gradient(weights)) / scale)
+    return point.weighted_value(weights) - radius * slope if np.isfinite(radius) else -np.inf
 
 
 BOUNDS = {

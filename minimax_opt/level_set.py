@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 EPS = float(np.finfo(float).eps)
 
 
-def level_set_radius(point: Point, weights: Host) -> float:
-    """R such that value(y) <= value(x) implies |y - x| < R, for convex tasks with a Jacobian; inf where none is proven.
+def level_set_radius(point: Point, weights: Host, scale: Host | float = 1.0) -> float:
+    """R such that value(y) <= value(x) implies |scale (y - x)| < R, for convex tasks with a Jacobian; inf where none is proven.
 
     Parameters
     ----------
@@ -44,26 +44,34 @@ def level_set_radius(point: Point, weights: Host) -> float:
         x, evaluated.
     weights : ndarray, shape (K,)
         A point of W, best the adversary's at the solution.
+    scale : ndarray, shape (n,), or float
+        Units of the variables, > 0.
     """
     if isinstance(point.problem.ambiguity, (Simplex, CVaR)):
-        return _radius_by_trades(point, weights)
-    return _radius_by_ball(point, weights)
+        return _radius_by_trades(point, weights, scale)
+    return _radius_by_ball(point, weights, scale)
 
 
-def _radius_by_trades(point: Point, weights: Host) -> float:
+def _radius_by_trades(point: Point, weights: Host, scale: Host | float) -> float:
     problem = point.problem
     receiver, givers, amounts = trades(problem.ambiguity, weights)
     quadratic = problem.tasks.curvature == "quadratic" or (
         problem.tasks.curvature == "affine" and problem.regularizer is not None
     )
-    jacobian, losses = to_host(point.jacobian()), to_host(point.losses)
+    jacobian, losses = to_host(point.jacobian()) / scale, to_host(point.losses)
     if problem.tasks.curvature == "affine" and not quadratic and len(givers) < problem.n_variables:
-        jacobian = jacobian @ _row_space(jacobian[weights > 0])
+        basis = _row_space(jacobian[weights > 0])
+        if basis is None:
+            return np.inf
+        jacobian = jacobian @ basis
     rows = amounts[:, None] * (jacobian[givers] - jacobian[receiver])
     offsets = np.abs(amounts * (losses[givers] - losses[receiver]))
-    slope = norm(point.gradient(problem.space.asarray(weights)))
+    slope = norm(to_host(point.gradient(problem.space.asarray(weights))) / scale)
     sigma = max(point.value - point.weighted_value(problem.space.asarray(weights)), 0.0) + _rounding(losses)
-    hessian = point.hessian(problem.space.asarray(weights)) if quadratic else None
+    hessian = None
+    if quadratic:
+        units = np.broadcast_to(scale, (problem.n_variables,))
+        hessian = point.hessian(problem.space.asarray(weights)) / np.outer(units, units)
 
     def longest(radius: float) -> float:
         """The largest |h| that the inequalities allow among |h| <= radius."""
@@ -78,15 +86,22 @@ def _radius_by_trades(point: Point, weights: Host) -> float:
     return radius if np.isfinite(radius) and longest(radius) < radius else np.inf
 
 
-def _row_space(jacobian: Host) -> Host:
-    """An orthonormal basis, shape (n, rank), of the span of the gradients of the tasks that carry weight.
+def _row_space(jacobian: Host) -> Host | None:
+    """An orthonormal basis, shape (n, rank), of the span of the gradients of the tasks that carry weight; None if it is not clear.
 
     Affine losses, hence <grad F_w(x), h> too, see h only through its projection on this span: it is the projection that must be bounded.
-    The rank is decided to rounding: a direction along which all losses change by less cannot be told from one along which none does.
+    The rank is that of the matrix with columns of unit length. It counts as clear if no singular value lies between rounding and 1e-10.
     """
-    _, singular, basis = np.linalg.svd(jacobian, full_matrices=False)
-    span: Host = basis[singular > max(jacobian.shape) * EPS * singular[0]].T
-    return span
+    length = np.linalg.norm(jacobian, axis=0)
+    used = length > 0
+    _, singular, basis = np.linalg.svd(jacobian[:, used] / length[used], full_matrices=False)
+    relative = singular / singular[0] if len(singular) else singular
+    noise = 4 * EPS * np.sqrt(max(jacobian.shape))
+    if np.any((relative > noise) & (relative < 1e-10)):
+        return None
+    span = np.zeros((len(length), int(np.count_nonzero(relative > noise))))
+    span[used] = (basis[relative > noise] * length[used]).T
+    return np.asarray(np.linalg.qr(span)[0])
 
 
 def _rounding(losses: Host) -> float:
@@ -116,7 +131,7 @@ def trades(ambiguity: AmbiguitySet, weights: Host) -> tuple[int, Host, Host]:
     return receiver, givers, amounts[givers]
 
 
-def _radius_by_ball(point: Point, weights: Host) -> float:
+def _radius_by_ball(point: Point, weights: Host, scale: Host | float) -> float:
     """The smallest radius over a few steps inside, and over which tasks d may move."""
     problem = point.problem
     constraints = problem.ambiguity.constraints(problem.n_tasks)
@@ -130,11 +145,11 @@ def _radius_by_ball(point: Point, weights: Host) -> float:
         inner = (1 - theta) * base + theta * prior
         slack = constraints.ball.radius - constraints.ball.value(inner)
         if slack > 0:
-            found = min(found, *(_radius_inside(point, inner, slack, share) for share in (1.0, 0.1, 0.01)))
+            found = min(found, *(_radius_inside(point, inner, slack, share, scale) for share in (1.0, 0.1, 0.01)))
     return found
 
 
-def _radius_inside(point: Point, inner: Host, slack: float, share: float) -> float:
+def _radius_inside(point: Point, inner: Host, slack: float, share: float, scale: Host | float) -> float:
     """The bound of the module docstring for v = `inner`, with d on the tasks whose v_k^2 M_kk is at least `share` * slack."""
     problem = point.problem
     constraints = problem.ambiguity.constraints(problem.n_tasks)
@@ -154,7 +169,7 @@ def _radius_inside(point: Point, inner: Host, slack: float, share: float) -> flo
 
     mixed = problem.space.asarray((1 - constraints.floor) * inner + constraints.floor * constraints.prior)
     losses = to_host(point.losses)
-    singular = np.linalg.svd(tangent(to_host(point.jacobian())[moving]), compute_uv=False)
-    growth = rho * (singular[-1] - len(singular) * EPS * singular[0]) - norm(point.gradient(mixed))
+    singular = np.linalg.svd(tangent(to_host(point.jacobian())[moving] / scale), compute_uv=False)
+    growth = rho * (singular[-1] - len(singular) * EPS * singular[0]) - norm(to_host(point.gradient(mixed)) / scale)
     sigma = max(point.value - point.weighted_value(mixed), 0.0) + _rounding(losses)
     return float((sigma + rho * np.linalg.norm(tangent(losses[moving]))) / growth) if growth > 0 else np.inf

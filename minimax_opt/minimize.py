@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from minimax_opt import validation
+from minimax_opt import checks, validation
 from minimax_opt.ambiguity import AmbiguitySet, Simplex
 from minimax_opt.arrays import HOST, Array, Space, space_of
 from minimax_opt.auto import choose_method
@@ -52,8 +51,8 @@ def minimize_max(
     Parameters
     ----------
     fun : Tasks or callable
-        A family of tasks, or one function x -> f(x) of shape (K,). With a torch `x0` it is differentiated by autograd; with a NumPy
-        `x0` it needs `jac`.
+        A family of tasks (float32 data are solved in float64), or one function x -> f(x) of shape (K,). With a torch `x0` it is
+        differentiated by autograd; with a NumPy `x0` it needs `jac`.
     x0 : array, shape (n,)
         Start, NumPy or torch, float32 or float64. Optional (zeros) where the tasks know n. The result's x is of the same kind,
         dtype and device.
@@ -89,7 +88,7 @@ def minimize_max(
     options : dict, optional
         The method's own options: the fields of its class in :mod:`minimax_opt.solvers`.
     time_limit : float, optional
-        Seconds of wall-clock time.
+        Seconds of wall-clock time, looked at between iterations.
     checkpoint : path, optional
         File that the solve is saved to, every half minute and when it ends. If it exists, the solve continues from it exactly as if it had
         not been interrupted; pass the same problem, method and options. A pickle: use only files that you wrote.
@@ -118,9 +117,11 @@ def minimize_max(
     [1.0, 1.0]
     """
     tasks, home, start = _tasks_and_start(fun, x0, jac)
-    validation.check_scalars(tol, atol, max_iter, strong_convexity, time_limit, home)
+    validation.check_scalars(tol, atol, max_iter, strong_convexity, time_limit, seed, home)
+    validation.check_hooks(callback, progress, options, checkpoint)
+    checks.choice("method", method, ("auto", *METHODS))
     problem, point = _problem(tasks, home, start, ambiguity, domain, regularizer, convex, strong_convexity)
-    name = choose_method(problem) if method == "auto" else _known(method, METHODS, "method")
+    name = choose_method(problem) if method == "auto" else method
     solver = _solver(name, options)
     refusal = solver.refuses(problem)
     if refusal:
@@ -152,7 +153,8 @@ def _tasks_and_start(fun: Any, x0: Array | None, jac: Any) -> tuple[Tasks, Space
     if isinstance(fun, Tasks):
         if jac is not None:
             raise ValueError("`jac` must be None for a family of tasks, which knows its own derivatives.")
-        tasks = fun
+        x0 = fun.x0() if x0 is None else x0  # of the data's own dtype
+        tasks = fun.double()  # a bound proven in float32 would be worth little
     elif isinstance(fun, torch.nn.Module) or not callable(fun):
         hint = (
             "wrap a module: `mo.ModuleTasks(module, losses)`" if callable(fun) else "for a list of functions, stack them into one"
@@ -164,7 +166,9 @@ def _tasks_and_start(fun: Any, x0: Array | None, jac: Any) -> tuple[Tasks, Space
         x0 = validation.start(x0, None)
         tasks = TorchTasks(fun) if isinstance(x0, torch.Tensor) else NumPyTasks(fun, jac)
         if isinstance(x0, torch.Tensor) and jac is not None:
-            raise ValueError("`jac` must be None for a torch function, which autograd differentiates.")
+            raise ValueError(
+                "`jac` must be None for a tensor `x0`, since autograd differentiates `fun`; for a NumPy `fun` pass a NumPy `x0`."
+            )
     x0 = validation.start(tasks.x0() if x0 is None else x0, tasks.n_variables)
     home = space_of(x0)
     if tasks.space is None:
@@ -185,7 +189,7 @@ def _problem(
     """The problem, and its first point, checked."""
     n, space = len(start), tasks.space or home
     validation.check_parts(ambiguity, domain, regularizer, convex, strong_convexity)
-    declared = not tasks.convex and (bool(convex) or strong_convexity > 0)
+    declared = (bool(convex) and not tasks.convex) or strong_convexity > tasks.strong_convexity
     problem = Problem(
         tasks=tasks,
         n_tasks=tasks.n_tasks or 0,
@@ -193,7 +197,7 @@ def _problem(
         ambiguity=Simplex() if ambiguity is None else ambiguity,
         regularizer=_bind(regularizer, n, space),
         domain=None if domain is None else domain.bind(n, space),
-        convex=(tasks.convex and convex is not False) or declared,
+        convex=(tasks.convex and (convex is None or bool(convex))) or declared,
         declared=declared,
         space=space,
     )
@@ -222,17 +226,8 @@ def _solver(name: str, options: Mapping[str, Any] | None) -> Solver:
     cls = METHODS[name]
     known = [field.name for field in dataclasses.fields(cls) if field.init]  # type: ignore[arg-type]
     for option in options or {}:
-        _known(option, known, f"option of method {name!r}")
+        checks.choice(f"option of method {name!r}", option, known)
     return cls(**(options or {}))
-
-
-def _known(name: Any, choices: Any, what: str) -> str:
-    """`name`, if it is among `choices`; else an error that suggests the nearest."""
-    if name in choices:
-        return str(name)
-    near = difflib.get_close_matches(str(name), list(choices), n=1)
-    listed = ", ".join(repr(c) for c in choices) or "none"
-    raise ValueError(f"unknown {what}: {name!r}.{f' Did you mean {near[0]!r}?' if near else ''} Known: {listed}.")
 
 
 def _rounding_level(tasks: Tasks, point: Point, home: Space) -> float:

@@ -63,7 +63,16 @@ class Problem:
         """Evaluate the losses at `x` (shape (n,), in :attr:`space`)."""
         self.counts.nfev += 1
         inner = evaluate_on_host(self.tasks, x, self.tasks.space or HOST) if self.space == HOST else self.tasks.at(x)
+        shape = getattr(inner.losses, "shape", None)
+        if shape != (self.n_tasks,):
+            found = type(inner.losses).__name__ if shape is None else f"shape {tuple(shape)}"
+            raise ValueError(f"`fun` must return {self.n_tasks} losses at every x, as it did at `x0`, got {found}.")
         return Point(self, x, inner)
+
+    @property
+    def eps(self) -> float:
+        """Unit rounding of the losses: that of the coarsest dtype on their way."""
+        return max(self.space.eps, (self.tasks.space or self.space).eps, getattr(self.tasks, "losses_eps", 0.0))
 
     def worst_case(self, losses: Array) -> float:
         """max_{w in W} <w, losses>."""
@@ -109,6 +118,11 @@ class Point:
             self._value = self.problem.worst_case(self.losses) + self.penalty if self.finite else float("nan")
         return self._value
 
+    @property
+    def scale(self) -> float:
+        """Size of the numbers that are compared: the largest loss and the penalty."""
+        return float(abs(self.losses).max()) + abs(self.penalty) if self.finite else 0.0
+
     def weighted_value(self, weights: Array) -> float:
         """F_w(x) = <w, f(x)> + r(x)."""
         return float(weights @ self.losses) + self.penalty
@@ -125,6 +139,12 @@ class Point:
                 gradient = gradient + self.problem.regularizer.gradient(self.x)
             self._gradient = (weights, gradient)
         return self._gradient[1]
+
+    def known_gradient(self, weights: Array) -> tuple[Array, Array] | None:
+        """(weights, grad F_w(x)) for weights at which it costs no evaluation, `weights` if possible; None where there are none."""
+        if self._jacobian is not None:
+            return weights, self.gradient(weights)
+        return self._gradient
 
     def jacobian(self) -> Array:
         """The K gradients of the tasks (without r) as rows, shape (K, n)."""
@@ -144,7 +164,13 @@ class Point:
             hessian += self.problem.regularizer.hessian(self.problem.n_variables)
         return hessian
 
+    def optimality_parts(self, weights: Array) -> tuple[float, float]:
+        """(|x - Proj_X(x - grad F_w(x))|, value - F_w(x)): both zero exactly at a stationary pair (x, w)."""
+        residual = self.gradient(weights)
+        if self.problem.domain is not None:
+            residual = self.x - self.problem.project(self.x - residual)
+        return norm(residual), max(self.value - self.weighted_value(weights), 0.0)
+
     def optimality(self, weights: Array) -> float:
-        """|x - Proj_X(x - grad F_w(x))| + (value - F_w(x)): zero exactly at a stationary pair (x, w)."""
-        residual = self.x - self.problem.project(self.x - self.gradient(weights))
-        return norm(residual) + max(self.value - self.weighted_value(weights), 0.0)
+        """The sum of :meth:`optimality_parts`."""
+        return sum(self.optimality_parts(weights))

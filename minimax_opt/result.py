@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from minimax_opt.certificate import Certificate
 class Status(IntEnum):
     """How a solve ended; ``str(status)`` says what to do next."""
 
+    RUNNING = -1
     CONVERGED = 0
     MAX_ITER = 1
     TIME_LIMIT = 2
@@ -30,6 +31,7 @@ class Status(IntEnum):
 
 
 ADVICE = {
+    Status.RUNNING: "Still running: an intermediate result.",
     Status.CONVERGED: "Converged: the stopping test is met.",
     Status.MAX_ITER: "The iteration limit was reached: raise `max_iter`, loosen `tol`, or choose a faster `method`.",
     Status.TIME_LIMIT: "The time limit was reached: raise `time_limit`, or continue from `x0=res.x, weights0=res.weights`.",
@@ -56,7 +58,7 @@ class TraceRow(NamedTuple):
     seconds: float
 
 
-@dataclass
+@dataclass(eq=False)
 class MinimaxResult:
     """The outcome of :func:`minimax_opt.minimize_max`.
 
@@ -71,7 +73,7 @@ class MinimaxResult:
     weights : array, shape (K,)
         The adversary's weights, a point of W: the dual solution, which proves `lower_bound`.
     active : ndarray of int
-        Tasks with weight above 1e-6 of the largest whose loss is within rounding or `gap` of the worst case's support.
+        Tasks that carry weight: above 1e-6 of the largest weight.
     lower_bound : float
         Proven lower bound on the optimal value; nan where none is known.
     gap : float
@@ -93,7 +95,7 @@ class MinimaxResult:
     seconds : float
         Wall-clock time.
     trace : list of TraceRow
-        One row an iteration.
+        One row for the start and one for each iteration, nit + 1 in all.
     """
 
     x: Array
@@ -124,6 +126,15 @@ class MinimaxResult:
         """Indices of the tasks that carry weight: above 1e-6 of the largest weight."""
         weights = to_host(self.weights)
         return np.flatnonzero(weights > 1e-6 * weights.max())
+
+    def keys(self) -> list[str]:
+        """Names of the fields, so that ``dict(res)`` and ``res["x"]`` work as with scipy's results."""
+        return [*(f.name for f in fields(self)), "gap", "active"]
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.keys():
+            raise KeyError(name)
+        return getattr(self, name)
 
     def __repr__(self) -> str:
         rows = {

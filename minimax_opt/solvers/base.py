@@ -74,6 +74,10 @@ class Solver(ABC):
     def init(self, problem: Problem, point: Point, weights0: Array | None, target: Target, generator: np.random.Generator) -> Any:
         """The first state, at x0 (`point`, already evaluated)."""
 
+    def finish(self, problem: Problem, state: Any) -> Any:
+        """The state with whatever is still to be evaluated, once the loop has ended: an average, say."""
+        return state
+
     @abstractmethod
     def step(self, problem: Problem, state: Any) -> Any:
         """One iteration."""

@@ -169,10 +169,17 @@ class DescentAscent(Solver):
         if self.batch_size is None:
             here = problem.at(state.x)
         if state.iteration % self.evaluate_every == 0:
-            point = problem.at(state.average_x.mean)
-            return replace(state, here=here, point=point, weights=state.average_weights.mean, certify=True)
+            return self._show_average(problem, replace(state, here=here))
         point = state.point if here is state.here else here
         return replace(state, here=here, point=point, weights=state.average_weights.mean, certify=False)
+
+    def _show_average(self, problem: Problem, state: DescentAscentState) -> DescentAscentState:
+        return replace(state, point=problem.at(state.average_x.mean), weights=state.average_weights.mean, certify=True)
+
+    def finish(self, problem: Problem, state: DescentAscentState) -> DescentAscentState:
+        """The average of all iterates, where the last steps are not in the one evaluated last."""
+        stale = state.iteration % self.evaluate_every > 0 and state.point.finite
+        return self._show_average(problem, state) if stale else state
 
     def _step_size(self, rule: DistanceOverGradients | None) -> float:
         if rule is not None:

@@ -227,11 +227,15 @@ class SoftmaxGD(Solver):
         x = problem.project(state.x - (1.0 / state.curvature if rule is None else rule.step_size) * gradient)
         iteration, average = state.iteration + 1, state.average.add(state.x, average_weight)
         state = replace(state, x=x, batch_losses=batch.losses, average=average, rule=rule, iteration=iteration, certify=False)
-        if iteration % self.evaluate_every:
-            return state
-        point = problem.at(average.mean)
-        return (
-            replace(state, point=point, weights=state.smoothed.weights(point.losses), certify=True)
-            if point.finite
-            else replace(state, point=point)
-        )
+        return state if iteration % self.evaluate_every else self._show_average(problem, state)
+
+    def _show_average(self, problem: Problem, state: SoftmaxGDState) -> SoftmaxGDState:
+        point = problem.at(state.average.mean)
+        if not point.finite:
+            return replace(state, point=point)
+        return replace(state, point=point, weights=state.smoothed.weights(point.losses), certify=True)
+
+    def finish(self, problem: Problem, state: SoftmaxGDState) -> SoftmaxGDState:
+        """With mini-batches: the average of all iterates, where the last steps are not in the one evaluated last."""
+        stale = self.batch_size is not None and state.iteration % self.evaluate_every > 0 and state.point.finite
+        return self._show_average(problem, state) if stale else state

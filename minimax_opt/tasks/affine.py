@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from minimax_opt.arrays import Array, Host, space_of, to_host
+from minimax_opt.arrays import HOST, Array, Host, space_of, to_host
 from minimax_opt.tasks.base import Evaluation, Tasks
 from minimax_opt.tasks.row_input import matrix, refuse_mixture, vector
 from minimax_opt.tasks.rows import numeric_library
@@ -40,6 +40,10 @@ class AffineTasks(Tasks):
         self.b = vector(b, len(self.A), "`b`")
         self.n_tasks, self.n_variables = self.A.shape
         self.space = space_of(self.A)
+
+    def double(self) -> Self:
+        """The same tasks in float64."""
+        return self if space_of(self.A).eps <= HOST.eps else type(self)(self.A.double(), self.b.double())
 
     def at(self, x: Array) -> AffineEvaluation:
         """Evaluate the losses at `x`, shape (n,), in :attr:`space`."""

@@ -13,6 +13,7 @@ from typing import Literal, Self
 
 import numpy as np
 
+from minimax_opt import checks
 from minimax_opt.arrays import HOST, Array, Host, Space, to_host
 
 Curvature = Literal["affine", "quadratic", "general"]
@@ -104,7 +105,11 @@ class Tasks(ABC):
         """Evaluate the losses at `x`, shape (n,), in :attr:`space`."""
 
     def __call__(self, x: Array) -> Array:
-        """f(x), shape (K,)."""
+        """f(x), shape (K,); checks the shape of x, which :meth:`at` takes on trust."""
+        shape = tuple(checks.real_array("`x` must be a vector", x).shape)
+        if len(shape) != 1 or self.n_variables not in (None, shape[0]):
+            expected = "n" if self.n_variables is None else self.n_variables
+            raise ValueError(f"`x` must have shape ({expected},) to fit the tasks, got shape {shape}.")
         return self.at(x).losses
 
     def x0(self) -> Array | None:
@@ -116,6 +121,10 @@ class Tasks(ABC):
         bound = copy.copy(self)
         bound.space = space
         return bound
+
+    def double(self) -> Tasks:
+        """The same tasks with their data in float64, where they hold float32 data; else themselves."""
+        return self
 
     def sample(self, generator: np.random.Generator, batch_size: int) -> Tasks:
         """The tasks on a random mini-batch of `batch_size` samples each, drawn with replacement: itself a family of tasks.

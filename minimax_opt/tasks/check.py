@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from minimax_opt import checks
 from minimax_opt.arrays import HOST, Array, Host, space_of, to_host
 from minimax_opt.tasks.base import Tasks
 from minimax_opt.tasks.numpy_function import NumPyTasks
@@ -63,7 +64,7 @@ def check_jacobian(fun: Tasks | Callable[..., Any], x: Array, jac: Any = None, *
         ahead, behind = space.asarray(home + step * direction), space.asarray(home - step * direction)
         return (to_host(tasks(ahead)) - to_host(tasks(behind))) / (2 * step)
 
-    directions = np.random.default_rng(seed).standard_normal((DIRECTIONS, len(home)))
+    directions = np.random.default_rng(checks.integer("seed", seed, 0)).standard_normal((DIRECTIONS, len(home)))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     # s = eps^(1/5) balances the truncation error s^4 with the rounding error eps / s where f varies over lengths of `scale`
     steps = eps**0.2 * scale * SHORTER

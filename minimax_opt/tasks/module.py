@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch.func import functional_call
 from torch.nn.utils import parameters_to_vector
 
+from minimax_opt import checks
 from minimax_opt.arrays import Array, Space
 from minimax_opt.tasks.torch_function import Batches, TorchTasks
 
@@ -52,6 +53,9 @@ class ModuleTasks(TorchTasks):
     1.0
     """
 
+    source: ClassVar[str] = "losses"
+    cure: ClassVar[str] = "call the `model` passed to `losses`, not the module"
+
     def __init__(
         self, module: torch.nn.Module, losses: Callable[..., Any], *, batches: Batches | None = None, hessian: bool = False
     ) -> None:
@@ -82,7 +86,7 @@ class ModuleTasks(TorchTasks):
 
     def load(self, x: Array) -> None:
         """Write `x`, shape (n,), into the module's parameters."""
-        x = self.space.asarray(x)  # type: ignore[union-attr]
+        x = self.space.asarray(checks.real_array("`x` must be a vector", x))  # type: ignore[union-attr]
         if tuple(x.shape) != (self.n_variables,):
             raise ValueError(
                 f"`x` must have shape ({self.n_variables},) to fit the module's parameters, got shape {tuple(x.shape)}."

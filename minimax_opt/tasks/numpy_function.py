@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minimax_opt import checks
 from minimax_opt.arrays import Array, Host
 from minimax_opt.tasks.base import Evaluation, Tasks
 
@@ -62,7 +63,8 @@ class NumPyTasks(Tasks):
         if not (jac is True or callable(jac) or (isinstance(jac, str) and jac == "2-point")):
             raise ValueError(CHOICES.format(repr(jac)))
         self.fun, self.jac, self.exact_gradients = fun, jac, not isinstance(jac, str)
-        self.n_variables, self.n_tasks = n_variables, n_tasks
+        self.n_variables = None if n_variables is None else checks.integer("n_variables", n_variables, 1)
+        self.n_tasks = None if n_tasks is None else checks.integer("n_tasks", n_tasks, 1)
 
     def at(self, x: Array) -> NumPyEvaluation:
         """Evaluate the losses at `x`, shape (n,)."""
@@ -92,7 +94,8 @@ class NumPyEvaluation(Evaluation):
         jac = self._tasks.jac
         if isinstance(jac, str):
             return self._forward_differences()
-        jacobian = np.array(jac(self._x.copy()) if callable(jac) else self._given, dtype=np.float64)
+        given = jac(self._x.copy()) if callable(jac) else self._given
+        jacobian = np.array(checks.real_array("`jac` must return a matrix", given), dtype=np.float64)
         expected = (len(self.losses), len(self._x))
         if jacobian.shape != expected:
             hint = "; it looks transposed" if jacobian.shape == expected[::-1] else ""
@@ -112,10 +115,7 @@ class NumPyEvaluation(Evaluation):
 
 def as_losses(values: Any) -> Host:
     """`values` as a new float64 vector of shape (K,)."""
-    try:
-        losses = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"`fun` must return one vector of K losses, shape (K,), got {type(values).__name__}: {error}.") from error
+    losses = np.array(checks.real_array("`fun` must return one vector of K losses, shape (K,),", values), dtype=np.float64)
     if losses.ndim != 1:
         raise ValueError(f"`fun` must return one vector of K losses, shape (K,), got shape {losses.shape}.")
     if len(losses) == 0:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 
-from minimax_opt.arrays import Array, Host, space_of, to_host
+from minimax_opt.arrays import HOST, Array, Host, space_of, to_host
+from minimax_opt.semidefinite import convexity, symmetric_part
 from minimax_opt.tasks.base import Evaluation, Tasks
 from minimax_opt.tasks.row_input import as_finite, refuse_mixture
 from minimax_opt.tasks.rows import numeric_library
@@ -19,7 +19,8 @@ class QuadraticTasks(Tasks):
     Parameters
     ----------
     P : array, shape (K, n, n)
-        Symmetric matrices, NumPy (converted to float64) or torch (float32 or float64, on any device, where it stays).
+        Matrices that are symmetric to rounding (and made exactly so), NumPy (converted to float64) or torch (float32 or float64,
+        on any device, where it stays).
     q : array, shape (K, n), optional
         Zero by default.
     c : array, shape (K,), optional
@@ -32,8 +33,8 @@ class QuadraticTasks(Tasks):
 
     Notes
     -----
-    `convex` is True exactly where every P_k is positive semidefinite to rounding, and `strong_convexity` is the smallest
-    eigenvalue of all P_k less the rounding error of its computation.
+    `convex` is True exactly where every P_k is positive semidefinite up to rounding of its entries, whatever the units of the
+    variables, and `strong_convexity` is a lower bound on the eigenvalues of all P_k: the smallest one less rounding errors.
 
     Examples
     --------
@@ -49,7 +50,6 @@ class QuadraticTasks(Tasks):
     has_hessian = True
 
     def __init__(self, P: Any, q: Any = None, c: Any = None) -> None:
-        P = P if isinstance(P, torch.Tensor) else np.asarray(P)
         refuse_mixture("P, q and c", [P], None if q is None else [q], None if c is None else [c])
         self.P = as_finite(P, "`P`")
         if self.P.ndim != 3 or self.P.shape[1] != self.P.shape[2] or 0 in self.P.shape:
@@ -61,7 +61,8 @@ class QuadraticTasks(Tasks):
         self.q = self._part(q, "`q`", (self.n_tasks, self.n_variables))
         self.c = self._part(c, "`c`", (self.n_tasks,))
         self._check_symmetry()
-        self.convex, self.strong_convexity = self._convexity()
+        self.P = symmetric_part(self.P)
+        self.convex, self.strong_convexity = convexity(self.P)
 
     def _part(self, a: Any, what: str, shape: tuple[int, ...]) -> Array:
         """`a` checked against `shape`, zeros where it is None."""
@@ -82,12 +83,9 @@ class QuadraticTasks(Tasks):
                 f"`P`, task {k}, must be symmetric, got entries that differ by {asymmetry[k]:.3g}; pass (P + P.T) / 2."
             )
 
-    def _convexity(self) -> tuple[bool, float]:
-        """Whether every P_k is positive semidefinite to rounding, and a lower bound on all eigenvalues (or 0)."""
-        spectra = to_host(numeric_library(self.P).linalg.eigvalsh(self.P))
-        smallest, size = spectra[:, 0], np.abs(spectra).max(1)
-        rounding = 8 * self.P.shape[1] * self.space.eps * size  # type: ignore[union-attr]
-        return bool(np.all(smallest >= -rounding)), float(max(np.min(smallest - rounding), 0.0))
+    def double(self) -> QuadraticTasks:
+        """The same tasks in float64."""
+        return self if space_of(self.P).eps <= HOST.eps else QuadraticTasks(self.P.double(), self.q.double(), self.c.double())
 
     def at(self, x: Array) -> QuadraticEvaluation:
         """Evaluate the losses at `x`, shape (n,), in :attr:`space`."""

@@ -75,6 +75,11 @@ class RowData(ABC):
     def take(self, index: Host) -> RowData:
         """The rows `index` (shape (K, B), row k from task k), with c_i = 1/B."""
 
+    def double(self) -> RowData:
+        """The rows in float64."""
+        scale = None if self.scale is None else self.scale.double()
+        return type(self)(self.A.double(), self.b.double(), self.sizes, scale)
+
     def grams_pay(self) -> bool:
         """Whether keeping a Gram matrix for each task costs less than forming every weighted sum of them from the rows."""
         return self.n_rows >= 4 * self.n_tasks and self._grams_bytes < GRAM_BYTES

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from minimax_opt import checks
 from minimax_opt.arrays import Array, all_finite
 from minimax_opt.tasks.host_rows import HostRows
 from minimax_opt.tasks.row_data import RowData
@@ -21,11 +22,14 @@ def rows_from_lists(list_of_A: Any, list_of_b: Any, sample_weights: Any) -> RowD
             f"`list_of_A` must hold one matrix a task, got a single matrix of shape {tuple(list_of_A.shape)}; "
             "use `from_groups(A, b, groups)` for one stacked matrix, or `[A], [b]` for one task."
         )
-    if len(list_of_A) == 0:
+    n_tasks = _length("list_of_A", list_of_A)
+    if n_tasks == 0:
         raise ValueError("`list_of_A` must hold at least one task, got an empty list.")
     for name, other in (("list_of_b", list_of_b), ("sample_weights", sample_weights)):
-        if other is not None and len(other) != len(list_of_A):
-            raise ValueError(f"`{name}` must have one vector a task: expected {len(list_of_A)}, got {len(other)}.")
+        if name == "sample_weights" and other is None:
+            continue
+        if (length := _length(name, other)) != n_tasks:
+            raise ValueError(f"`{name}` must have one vector a task: expected {n_tasks}, got {length}.")
     refuse_mixture("list_of_A, list_of_b and sample_weights", list_of_A, list_of_b, sample_weights)
     stacked = isinstance(list_of_A, (np.ndarray, torch.Tensor)) and list_of_A.ndim == 3
     if stacked:
@@ -50,7 +54,8 @@ def rows_from_groups(A: Any, b: Any, groups: Any, sample_weights: Any) -> tuple[
     refuse_mixture("A, b and sample_weights", [A], [b], None if sample_weights is None else [sample_weights])
     A = matrix(A, "`A`")
     b = vector(b, len(A), "`b`")
-    labels: Any = np.asarray(groups.cpu() if isinstance(groups, torch.Tensor) else groups)
+    labels = checks.any_array("`groups` must be a vector of labels", groups)
+    labels = labels.cpu().numpy() if isinstance(labels, torch.Tensor) else labels
     if labels.shape != (len(A),):
         raise ValueError(f"`groups` must give one label a row, shape ({len(A)},), got shape {labels.shape}.")
     if labels.dtype.kind not in "iubUSO":
@@ -94,10 +99,13 @@ def coefficients(sample_weights: Any, length: int, name: Any) -> Array:
     """`sample_weights` of one task, divided by their sum."""
     what = f"`sample_weights`, task {name!r}"
     s = vector(sample_weights, length, what)
-    if bool((s < 0).any()) or float(s.sum()) <= 0:
+    largest = s.max()
+    if bool((s < 0).any()) or float(largest) <= 0:
         raise ValueError(
-            f"{what} must be nonnegative with a positive sum, got smallest entry {float(s.min()):g}, sum {float(s.sum()):g}."
+            f"{what} must be nonnegative with a positive sum, "
+            f"got smallest entry {float(s.min()):g}, largest entry {float(largest):g}."
         )
+    s = s / largest  # first, so that the sum cannot overflow
     return s / s.sum()
 
 
@@ -131,18 +139,23 @@ def as_finite(a: Any, what: str) -> Array:
     return a
 
 
+def _length(name: str, parts: Any) -> int:
+    """Number of tasks in a list, or in an array with one part a task."""
+    if not isinstance(parts, (Sequence, np.ndarray, torch.Tensor)) or isinstance(parts, str) or getattr(parts, "ndim", 1) == 0:
+        raise TypeError(f"`{name}` must be a list of arrays, one a task, got {type(parts).__name__}.")
+    return len(parts)
+
+
 def _floating(a: Any, what: str) -> Array:
     """NumPy: float64, C order. torch: detached and contiguous, float32 or float64 kept, integers to float64."""
+    a = checks.real_array(f"{what} must be an array", a)
     if isinstance(a, torch.Tensor):
-        a = a.detach().contiguous()
+        a = a.contiguous()
         if a.dtype in (torch.float32, torch.float64):
             return a
-        if a.dtype.is_floating_point or a.dtype.is_complex:
+        if a.dtype.is_floating_point:
             raise TypeError(f"{what} must be float32 or float64, got {a.dtype}; use `.float()`.")
         return a.double()
-    a = np.asarray(a)
-    if a.dtype.kind not in "fiub":
-        raise TypeError(f"{what} must hold real numbers, got dtype {a.dtype}.")
     return np.ascontiguousarray(a, dtype=np.float64) if a.ndim else np.asarray(a, dtype=np.float64)
 
 

@@ -18,7 +18,8 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 import torch
 
-from minimax_opt.arrays import Array, Host, to_host
+from minimax_opt import checks
+from minimax_opt.arrays import HOST, Array, Host, to_host
 from minimax_opt.tasks.base import Evaluation, Tasks
 from minimax_opt.tasks.row_data import RowData
 from minimax_opt.tasks.row_input import rows_from_groups, rows_from_lists
@@ -106,6 +107,10 @@ class RowTasks(Tasks):
         """Evaluate the losses at `x`, shape (n,), in :attr:`space`."""
         return RowEvaluation(self, x)
 
+    def double(self) -> Self:
+        """The same rows in float64."""
+        return self if self.data.space.eps <= HOST.eps else self._from_data(self.data.double(), self.task_names)
+
     def sample(self, generator: np.random.Generator, batch_size: int) -> Self:
         """The family on `batch_size` rows of each task, drawn with replacement with probabilities c_i: unbiased.
 
@@ -115,9 +120,7 @@ class RowTasks(Tasks):
         batch_size : int
             At least 1.
         """
-        if batch_size < 1:
-            raise ValueError(f"`batch_size` must be an integer >= 1, got {batch_size!r}.")
-        return self._from_data(self.data.sample(generator, batch_size), self.task_names)
+        return self._from_data(self.data.sample(generator, checks.integer("batch_size", batch_size, 1)), self.task_names)
 
     def hessian_at(self, evaluation: RowEvaluation, weights: Array) -> Array:
         """sum_k w_k Hess f_k at an evaluation of this family."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from typing import Any, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 
+from minimax_opt import checks
 from minimax_opt.arrays import Array, Space
 from minimax_opt.tasks.base import Evaluation, Tasks
 
@@ -36,7 +37,8 @@ class TorchTasks(Tasks):
     Raises
     ------
     TypeError, ValueError
-        At the first evaluation, where the result of `fun` is no vector of losses or does not depend on x.
+        At the first evaluation, where the result of `fun` is no vector of losses; at the first derivative, where it does not depend
+        on x. A task that does not depend on x is legal beside others that do.
 
     Notes
     -----
@@ -53,6 +55,8 @@ class TorchTasks(Tasks):
     """
 
     has_jacobian = True
+    source: ClassVar[str] = "fun"  # the argument that messages about the losses name
+    cure: ClassVar[str] = "compute them from the `x` passed to `fun`"  # where no loss depends on x
 
     def __init__(
         self,
@@ -65,13 +69,15 @@ class TorchTasks(Tasks):
         hessian: bool = False,
     ) -> None:
         if not callable(fun):
-            raise TypeError(f"`fun` must be one function x -> losses of shape (K,), got {type(fun).__name__}.")
+            raise TypeError(f"`{self.source}` must be one function that returns K losses, got {type(fun).__name__}.")
         if batches is not None and not callable(batches):
             raise TypeError(f"`batches` must be a function (generator, batch_size) -> batch, got {type(batches).__name__}.")
         if space is not None and space.kind != "torch":
             raise ValueError(f"`space` must be a torch space, got {space}; e.g. `space_of(x0)` for a tensor x0.")
         self.fun, self.batches, self.batch = fun, batches, None
-        self.n_variables, self.n_tasks, self.space, self.has_hessian = n_variables, n_tasks, space, bool(hessian)
+        self.n_variables = None if n_variables is None else checks.integer("n_variables", n_variables, 1)
+        self.n_tasks = None if n_tasks is None else checks.integer("n_tasks", n_tasks, 1)
+        self.space, self.has_hessian = space, checks.boolean("hessian", hessian)
 
     def in_space(self, space: Space) -> Self:
         """These tasks for x in `space`; in CPU float64 where that is NumPy."""
@@ -87,9 +93,20 @@ class TorchTasks(Tasks):
             x = (self.space or CPU).asarray(x)
         x = x.detach().requires_grad_()
         with torch.enable_grad():
-            values = as_losses(self.losses(x))
+            values = as_losses(self._call(x), self.source)
         self.losses_eps = float(torch.finfo(values.dtype).eps)
-        return TorchEvaluation(x, values)
+        return TorchEvaluation(x, values, self.cure)
+
+    def _call(self, x: torch.Tensor) -> Any:
+        """:meth:`losses`, with advice where it leaves torch."""
+        try:
+            return self.losses(x)
+        except (RuntimeError, TypeError) as error:
+            if "call numpy()" not in str(error) and "tensor to numpy" not in str(error):
+                raise
+            raise TypeError(
+                f"`{self.source}` must use torch operations on a tensor x, got a call of NumPy; for a NumPy function pass a NumPy `x0` and `jac`."
+            ) from error
 
     def sample(self, generator: np.random.Generator, batch_size: int) -> Tasks:
         """The tasks on one mini-batch, drawn by `batches`."""
@@ -99,7 +116,7 @@ class TorchTasks(Tasks):
                 "batch), with `fun(x, batch)`. Pass one, or leave out `batch_size`."
             )
         sampled = copy.copy(self)
-        sampled.batch = self.batches(generator, batch_size)
+        sampled.batch = self.batches(generator, checks.integer("batch_size", batch_size, 1))
         return sampled
 
 
@@ -112,63 +129,95 @@ class TorchEvaluation(Evaluation):
         A leaf that requires a gradient.
     values : tensor, shape (K,)
         Losses, attached to the graph; of another dtype than x where `fun` computes in that one.
+    cure : str
+        What to do where they do not depend on x.
     """
 
-    def __init__(self, x: torch.Tensor, values: torch.Tensor) -> None:
-        self._x, self._values = x, values
+    def __init__(self, x: torch.Tensor, values: torch.Tensor, cure: str = TorchTasks.cure) -> None:
+        self._x, self._values, self._cure = x, values, cure
         self.losses = values.detach().to(x.dtype)
 
     def gradient(self, weights: torch.Tensor) -> torch.Tensor:
-        return self._backward(self._values, weights)
+        return self._dependent(self._backward(self._values, weights))
 
     def jacobian(self) -> torch.Tensor:
-        return self._rows(self._values)
+        return self._dependent(self._rows(self._values))
 
     def hessian(self, weights: torch.Tensor) -> torch.Tensor:
         n = len(self._x)
-        slope = self._backward(self._values, weights, create_graph=True)
-        if not slope.requires_grad:  # affine in x
+        slope = self._dependent(self._backward(self._values, weights, create_graph=True))
+        hessian = self._rows(slope) if slope.requires_grad else None
+        if hessian is None:  # affine in x
             return self._x.new_zeros(n, n)
-        hessian = self._rows(slope)
         return (hessian + hessian.T) / 2
 
-    def _backward(self, outputs: torch.Tensor, weights: torch.Tensor, **options: bool) -> torch.Tensor:
-        """Gradients of <weights, outputs>; a matrix of weights, with is_grads_batched, gives one row each."""
+    def _dependent(self, derivative: torch.Tensor | None) -> torch.Tensor:
+        """`derivative`; ValueError where the losses have none because x is nowhere in their graph."""
+        if derivative is None:
+            raise ValueError(f"losses do not depend on x; {self._cure}.")
+        return derivative
+
+    def _backward(self, outputs: torch.Tensor, weights: torch.Tensor, **options: bool) -> torch.Tensor | None:
+        """Gradients of <weights, outputs>, None without a path to x; a matrix of weights, with is_grads_batched, gives one row each."""
         weights = weights.to(outputs.dtype)
-        options = {"retain_graph": True, "materialize_grads": True, **options}
+        options = {"retain_graph": True, "allow_unused": True, **options}
         return torch.autograd.grad(outputs, self._x, grad_outputs=weights, **options)[0]
 
-    def _rows(self, outputs: torch.Tensor) -> torch.Tensor:
-        """The Jacobian of `outputs`."""
+    def _rows(self, outputs: torch.Tensor) -> torch.Tensor | None:
+        """The Jacobian of `outputs`; None without a path to x."""
         identity = torch.eye(len(outputs), dtype=outputs.dtype, device=outputs.device)
         try:
             return self._backward(outputs, identity, is_grads_batched=True)
         except RuntimeError:  # an operation that vmap cannot batch; a real error comes again below
-            return torch.stack([self._backward(outputs, row) for row in identity])
+            rows = [row for unit in identity if (row := self._backward(outputs, unit)) is not None]
+            return torch.stack(rows) if rows else None
 
 
 CPU = Space("torch", torch.float64, torch.device("cpu"))
 
 
-def as_losses(values: Any) -> torch.Tensor:
-    """`values` as one tensor of shape (K,) that depends on x."""
-    if isinstance(values, (list, tuple)) and values and all(isinstance(v, torch.Tensor) and v.numel() == 1 for v in values):
-        values = torch.stack([v.reshape(()) for v in values])
+def as_losses(values: Any, source: str = "fun") -> torch.Tensor:
+    """`values`, the result of the argument named `source`, as one tensor of shape (K,) with a graph."""
+    if isinstance(values, (list, tuple)) and values and all(isinstance(v, torch.Tensor) for v in values):
+        values = _stacked(values, source)
     if not isinstance(values, torch.Tensor):
-        raise TypeError(
-            f"`fun` must return a tensor of K losses (or a list of K scalar tensors), got {type(values).__name__}; with numbers "
-            "from `.item()` or NumPy there is nothing to differentiate."
-        )
+        raise TypeError(f"`{source}` must return a tensor of K losses (or a list of K scalar tensors), got {_described(values)}.")
     if values.ndim != 1:
-        raise ValueError(f"`fun` must return one vector of K losses, shape (K,), got shape {tuple(values.shape)}.")
+        raise ValueError(
+            f"`{source}` must return one vector of K losses, shape (K,), got shape {tuple(values.shape)}; "
+            "reduce the losses of each task to one number, e.g. by `.mean()`; one task is `loss[None]`."
+        )
     if len(values) == 0:
-        raise ValueError("`fun` must return at least one loss, got K = 0.")
+        raise ValueError(f"`{source}` must return at least one loss, got K = 0.")
+    if values.is_complex():
+        raise TypeError(f"`{source}` must return real losses, got dtype {values.dtype}, whose imaginary part would be lost.")
     if not values.requires_grad:
         raise ValueError(
-            "`fun` must return losses that depend on x through torch operations, got a result without a graph; look for "
+            f"`{source}` must return losses that depend on x through torch operations, got a result without a graph; look for "
             "`.detach()`, `.item()`, `torch.no_grad()`, `torch.tensor(...)` of x, or losses that do not use x."
         )
     return values
+
+
+def _stacked(values: Sequence[torch.Tensor], source: str) -> torch.Tensor:
+    """K scalar tensors as one vector."""
+    for k, value in enumerate(values):
+        if value.numel() != 1:
+            raise ValueError(
+                f"`{source}` must return one number for each task, got shape {tuple(value.shape)} for task {k}; "
+                "reduce it, e.g. by `.mean()`."
+            )
+    return torch.stack([value.reshape(()) for value in values])
+
+
+def _described(values: Any) -> str:
+    """What is no tensor, with a hint."""
+    if isinstance(values, Mapping):
+        return f"{type(values).__name__}; return its values as a list, `list(losses.values())`"
+    hint = (
+        "with numbers from `.item()` or NumPy there is nothing to differentiate (a NumPy function needs a NumPy `x0` and `jac`)"
+    )
+    return f"{type(values).__name__}; {hint}"
 
 
 __all__ = ["TorchEvaluation", "TorchTasks", "as_losses"]
