@@ -4,7 +4,7 @@ For each problem the model with the least mean loss over all rows is compared wi
 set is least. ``minimax-opt demo`` is the command; :func:`run_cases` is the same without files.
 """
 
-from minimax_opt.demo.cases import CASES, Case, find_cases
+from minimax_opt.demo.cases import CASES, Case, find_cases, with_adversary
 from minimax_opt.demo.datasets import Dataset
 from minimax_opt.demo.packaged import MissingDataError
 from minimax_opt.demo.report import all_certified, read_report, write_report
@@ -23,5 +23,6 @@ __all__ = [
     "read_report",
     "run_cases",
     "summary_text",
+    "with_adversary",
     "write_report",
 ]

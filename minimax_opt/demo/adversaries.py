@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf, isnan, nan
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,10 @@ class Adversary:
     kind: str
     size: float
 
+    def __str__(self) -> str:
+        """The name that :func:`parse_adversary` reads."""
+        return self.kind if isnan(self.size) else f"{self.kind}:{self.size:g}"
+
     def ambiguity(self, centre: Host) -> Any:
         """The ambiguity set over ``len(centre)`` tasks; the balls lie round `centre`, the others treat all tasks alike."""
         if self.kind == "simplex":
@@ -49,7 +54,7 @@ class Adversary:
         """What the worst-case value is called."""
         if self.kind == "simplex":
             return f"worst {singular}"
-        return f"worst {100 * self.size:g} % of {plural}" if self.kind == "cvar" else f"worst mix of {plural}"
+        return f"worst {100 * self.size:.3g} % of {plural}" if self.kind == "cvar" else f"worst mix of {plural}"
 
 
 def parse_adversary(text: str) -> Adversary:
@@ -58,7 +63,8 @@ def parse_adversary(text: str) -> Adversary:
     Parameters
     ----------
     text : str
-        ``"simplex"``, ``"cvar:0.1"`` (tail fraction), ``"kl:0.5"`` or ``"chi-square:0.5"`` (radius).
+        ``"simplex"``, ``"cvar:0.1"`` (tail fraction), ``"kl:0.5"`` or ``"chi-square:0.5"`` (radius). A ball of infinite radius is the
+        simplex, and is called so.
 
     Raises
     ------
@@ -78,4 +84,4 @@ def parse_adversary(text: str) -> Adversary:
     except ValueError:
         raise ValueError(f"{number!r} in {text!r} is not a number. An ambiguity set is {FORMS}.") from None
     adversary.ambiguity(np.ones(1))  # let the set itself judge its size, before any data is read
-    return adversary
+    return Adversary("simplex", nan) if adversary.size == inf else adversary

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from math import nan
 from typing import Any
 
@@ -43,13 +43,20 @@ class Case:
     Attributes
     ----------
     name, title : str
+        The title says what is predicted from what, never the ambiguity set, which :func:`with_adversary` may replace.
     load : callable
         Returns the :class:`~minimax_opt.demo.datasets.Dataset`.
     loss : Loss
     adversary : Adversary
-        W.
+        W; only the simplex for the Chebyshev fit, whose tasks the solver sees as two signed errors each: the larger of the two is
+        the absolute error, but no other mixture of signed errors is one of absolute errors.
     ridge : float
         Strength of the regulariser; 0 for none.
+
+    Raises
+    ------
+    ValueError
+        For a Chebyshev fit under another set.
     """
 
     name: str
@@ -58,6 +65,17 @@ class Case:
     loss: Loss
     adversary: Adversary
     ridge: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.takes(self.adversary):
+            raise ValueError(
+                f"The problem {self.name!r} is about the largest absolute error, so its ambiguity set must be simplex, got "
+                f"{self.adversary}. Leave {self.name!r} out, or choose simplex."
+            )
+
+    def takes(self, adversary: Adversary) -> bool:
+        """Whether the problem is defined under this adversary."""
+        return self.loss.kind != "chebyshev" or adversary.kind == "simplex"
 
     def tasks(self, data: Dataset) -> Any:
         """The K tasks of the worst-case model (2 N affine ones for the Chebyshev fit)."""
@@ -69,7 +87,7 @@ class Case:
 
     def ambiguity(self, data: Dataset) -> Any:
         """W over the K tasks of :meth:`tasks`, centred (where it has a centre) at the share of each task in the rows."""
-        return self.adversary.ambiguity(np.tile(data.shares, 2) / 2 if self.loss.kind == "chebyshev" else data.shares)
+        return self.adversary.ambiguity(data.shares)
 
     def average_problem(self, data: Dataset) -> tuple[Any, Any]:
         """(tasks, ambiguity) of the average model: the mean loss over all rows; least squares for the Chebyshev fit."""
@@ -92,7 +110,7 @@ PRICE_LOSS = Loss("chebyshev", "absolute error", "$1000", "root mean square over
 
 CASES = (
     Case("wages", "Weekly income, US census 2000", datasets.census_wages, WAGE_LOSS, Adversary("simplex", nan)),
-    Case("wages-tail", "Weekly income, worst tenth of the states", datasets.census_wages, WAGE_LOSS, Adversary("cvar", 0.1)),
+    Case("wages-tail", "Weekly income, US census 2000", datasets.census_wages, WAGE_LOSS, Adversary("cvar", 0.1)),
     Case("digits", "Odd or even, handwritten digits", datasets.digit_parity, LOG_LOSS, Adversary("simplex", nan), ridge=1e-4),
     Case("contraception", "Use of contraception, Botswana 1988", datasets.contraception, LOG_LOSS, Adversary("simplex", nan)),
     Case("mortgages", "Mortgage approval, Boston 1990", datasets.mortgage_approval, LOG_LOSS, Adversary("kl", 0.5)),
@@ -120,3 +138,39 @@ def find_cases(names: list[str] | tuple[str, ...]) -> tuple[Case, ...]:
             hint = f"Did you mean {near[0]!r}? " if near else ""
             raise ValueError(f"There is no demo problem {name!r}. {hint}The problems are: {', '.join(known)}.")
     return tuple(known[name] for name in dict.fromkeys(names)) or CASES
+
+
+def with_adversary(cases: Sequence[Case], adversary: Adversary, skip: bool = False) -> tuple[tuple[Case, ...], list[str]]:
+    """The cases under another ambiguity set, and a sentence for each that is left out: it repeats an earlier one, or `skip`.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+    adversary : Adversary
+    skip : bool
+        Leave out a case that the set does not fit.
+
+    Raises
+    ------
+    ValueError
+        For a case that the set does not fit, without `skip`.
+
+    Examples
+    --------
+    >>> kept, left_out = with_adversary(CASES, Adversary("kl", 0.1), skip=True)
+    >>> [case.name for case in kept]
+    ['wages', 'digits', 'contraception', 'mortgages']
+    >>> left_out[0]
+    "'wages-tail' is left out: under kl:0.1 it is the same problem as 'wages'."
+    """
+    kept: dict[Any, Case] = {}
+    left_out = []
+    for case in cases:
+        problem = (case.load, case.loss, case.ridge)
+        if skip and not case.takes(adversary):
+            left_out.append(f"{case.name!r} is left out: its ambiguity set must be simplex.")
+        elif problem in kept:
+            left_out.append(f"{case.name!r} is left out: under {adversary} it is the same problem as {kept[problem].name!r}.")
+        else:
+            kept[problem] = replace(case, adversary=adversary)
+    return tuple(kept.values()), left_out

@@ -32,8 +32,11 @@ class Progress:
     def __call__(self, text: str) -> None:
         """Show `text`; an empty text clears the line."""
         if self.enabled and (text or self.terminal):
-            self.stream.write(f"\r\x1b[2K{text}" if self.terminal else f"{text}\n")
-            self.stream.flush()
+            try:
+                self.stream.write(f"\r\x1b[2K{text}" if self.terminal else f"{text}\n")
+                self.stream.flush()
+            except OSError:  # nobody reads it any more: the work goes on
+                self.enabled = False
 
 
 def run_cases(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import isnan
 from typing import Any
 
 import numpy as np
@@ -55,7 +54,7 @@ def describe(case: Case, data: Dataset) -> dict[str, Any]:
         "name": case.name,
         "title": case.title,
         "loss": {"kind": case.loss.kind, "label": case.loss.label, "unit": case.loss.unit, "mean": case.loss.mean},
-        "ambiguity": case.adversary.kind if isnan(case.adversary.size) else f"{case.adversary.kind}:{case.adversary.size:g}",
+        "ambiguity": str(case.adversary),
         "adversary": case.adversary.sentence(*data.noun),
         "worst": case.adversary.worst(*data.noun),
         "ridge": case.ridge,

@@ -5,7 +5,7 @@ import pytest
 
 import minimax_opt as mo
 from minimax_opt.demo.adversaries import parse_adversary
-from minimax_opt.demo.cases import CASES, find_cases
+from minimax_opt.demo.cases import CASES, Case, find_cases, with_adversary
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,41 @@ def test_an_unknown_name_suggests_the_nearest():
         find_cases(["diggits"])
     with pytest.raises(ValueError, match=r"'zzz'\. The problems are"):
         find_cases(["zzz"])
+
+
+@pytest.mark.parametrize("text", ["kl:inf", "chi-square:inf"])
+def test_a_ball_without_a_limit_is_the_simplex(text):
+    assert parse_adversary(text).worst("state", "states") == "worst state"
+    assert str(parse_adversary(text)) == "simplex"
+
+
+@pytest.mark.parametrize("text", ["simplex", "cvar:0.1", "kl:0.5", "chi-square:0.25"])
+def test_the_name_of_an_adversary_is_what_is_parsed(text):
+    assert str(parse_adversary(text)) == text
+
+
+@pytest.mark.parametrize("text", ["cvar:0.1", "kl:0.1", "chi-square:0"])
+def test_a_mixture_of_signed_errors_is_refused_for_absolute_ones(text):
+    (houses,) = find_cases(["houses"])
+    with pytest.raises(ValueError, match="'houses' is about the largest absolute error, so its ambiguity set must be simplex"):
+        Case(houses.name, houses.title, houses.load, houses.loss, parse_adversary(text))
+    with pytest.raises(ValueError, match="must be simplex"):
+        with_adversary([houses], parse_adversary(text))
+
+
+def test_another_set_leaves_out_repeats_and_what_it_does_not_fit():
+    kept, left_out = with_adversary(CASES, parse_adversary("kl:0.1"), skip=True)
+    assert len({(case.load, case.loss) for case in kept}) == len(kept) == 4
+    assert all(str(case.adversary) == "kl:0.1" for case in kept)
+    assert len(left_out) == 2
+    assert "'wages-tail'" in left_out[0]
+    assert "same problem as 'wages'" in left_out[0]
+    assert "'houses'" in left_out[1]
+    kept, _ = with_adversary(CASES, parse_adversary("simplex"))
+    assert [case.name for case in kept] == ["wages", "digits", "contraception", "mortgages", "houses"]
+
+
+def test_no_title_names_a_set_that_can_be_replaced():
+    by_data = {}
+    for case in CASES:
+        assert by_data.setdefault((case.load, case.loss), case.title) == case.title

@@ -184,18 +184,17 @@ def test_a_missing_package_is_told_before_any_work(monkeypatch):
 
 
 def test_another_ambiguity_set_moves_between_average_and_worst(full):
-    (houses,) = find_cases(["houses"])
+    (wages,) = find_cases(["wages"])
     worst = []
     for fraction in (0.01, 0.1, 0.5):
-        case = dataclasses.replace(houses, adversary=dataclasses.replace(houses.adversary, kind="cvar", size=fraction))
+        case = dataclasses.replace(wages, adversary=dataclasses.replace(wages.adversary, kind="cvar", size=fraction))
         (problem,) = run_cases([case])["problems"]
         assert problem["worst_case"]["certified"]
         assert problem["reference"]["agrees"] is not False
         worst.append(problem["worst_case"]["worst"])
     assert worst[0] > worst[1] > worst[2]
-    assert worst[0] == pytest.approx(
-        full.houses["worst_case"]["worst"], rel=1e-8
-    )  # a tail of less than one signed error: the maximum
+    assert worst[0] == pytest.approx(full.wages["worst_case"]["worst"], rel=1e-8)  # a tail of less than one state: the maximum
+    assert worst[1] == pytest.approx(full.wages_tail["worst_case"]["worst"], rel=1e-8)
 
 
 class Terminal(io.StringIO):
@@ -211,3 +210,24 @@ def test_progress_speaks_to_terminals_or_when_asked():
     assert silent.getvalue() == ""
     assert loud.getvalue() == "solving\n"
     assert terminal.getvalue() == "\r\x1b[2Ksolving\r\x1b[2K"
+
+
+def test_progress_that_nobody_can_read_does_not_cost_the_work():
+    class Full(io.StringIO):
+        def flush(self):
+            raise OSError("no space")
+
+    progress = Progress(Full(), enabled=True)
+    progress("solving")
+    progress("drawing")
+    assert not progress.enabled
+
+
+def test_a_larger_penalty_may_go_below_the_drawn_bound_and_none_no_larger(full):
+    (case,), data, ours = find_cases(["digits"]), LOADED["digits"], full.digits["worst_case"]
+    drawn, penalties = ours["lower_bound"] - ours["penalty"], []
+    for factor in (0.1, 10.0):
+        x = mo.minimize_max(case.tasks(data), regularizer=mo.Ridge(factor * case.ridge), tol=1e-9).x
+        penalties.append(case.ridge / 2 * x @ x)
+        assert (losses_at(case, data, x).max() >= drawn) == (penalties[-1] <= ours["penalty"])
+    assert penalties[0] > ours["penalty"] > penalties[1]
