@@ -50,7 +50,7 @@ def summary_text(report: dict[str, Any]) -> str:
             f"{problem['average']['worst']:#.4g} → {problem['worst_case']['worst']:#.4g}",
             _percent(-problem["summary"]["gain"]),
             _percent(problem["summary"]["price"]),
-            _scientific(problem["worst_case"]["relative_gap"]),
+            _gap(problem["worst_case"]),
             _scientific(abs(problem["reference"]["difference"])) if problem.get("reference") else "–",
             f"{problem['worst_case']['seconds']:.3f}",
         )
@@ -87,7 +87,6 @@ def _task_table(problem: dict[str, Any], singular: str, plural: str, max_tasks: 
 
 def _verdict(problem: dict[str, Any]) -> list[str]:
     average, worst, summary = problem["average"], problem["worst_case"], problem["summary"]
-    certificate = worst["certificate"]["sentence"]
     lines = [
         *_entry(problem["worst"], f"{average['worst']:.6f} → {worst['worst']:.6f}   ({_percent(-summary['gain'])})"),
         *_entry(
@@ -95,13 +94,29 @@ def _verdict(problem: dict[str, Any]) -> list[str]:
         ),
         *_entry("value", f"{worst['fun']:.12g}"),
         *_entry("lower bound", f"{worst['lower_bound']:.12g}, relative gap {_scientific(worst['relative_gap'])}"),
-        *_entry("certificate", certificate if worst["certified"] else f"NOT REACHED. {worst['message']} {certificate}"),
+        *_entry("certificate", _certificate(worst)),
         *_entry(
             "solved by",
             f"{worst['method']} in {worst['seconds']:.3f} s (average model: {average['method']}, {average['seconds']:.3f} s)",
         ),
     ]
     return lines + _entry("reference", reference_sentence(problem.get("reference")))
+
+
+def _certificate(model: dict[str, Any]) -> str:
+    """What is proven, or why nothing is: a stopping test that is met without a lower bound is not a failure to meet it."""
+    sentence = str(model["certificate"]["sentence"])
+    if model["certified"]:
+        return sentence
+    if model["success"]:
+        return f"NOT CERTIFIED. The model is stationary, but no lower bound is known. {sentence}"
+    return f"NOT REACHED. {model['message']} {sentence}"
+
+
+def _gap(model: dict[str, Any]) -> str:
+    return _scientific(model["relative_gap"]) + (
+        "" if model["certified"] else " NOT CERTIFIED" if model["success"] else " NOT REACHED"
+    )
 
 
 def reference_sentence(reference: dict[str, Any] | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ from minimax_opt.figures.style import ADVERSARY, AVERAGE, FAINT, INK, STYLE, WOR
 
 NAMED = 10  # with more tasks than this, only those with weight are named
 SHOWN = 3
+LINE = 58  # characters that fit a panel's width
 COLUMNS = 3
+NO_BREAK = "\u00a0"
 DASHES = (0, (4, 2))
 
 
@@ -53,7 +56,13 @@ def draw_demo(report: dict[str, Any]) -> Any:
             losses = figure.add_subplot(grid[2 * row, column])
             _draw_problem(losses, figure.add_subplot(grid[2 * row + 1, column], sharex=losses), problem)
         figure.align_ylabels()
-        figure.legend(handles=_legend(), loc="outside upper center", ncols=min(columns, 3), fontsize=9.5, handlelength=2.8)
+        figure.legend(
+            handles=_legend(any(problem["ridge"] for problem in problems)),
+            loc="outside upper center",
+            ncols=min(columns, 3),
+            fontsize=9.5,
+            handlelength=2.8,
+        )
     return figure
 
 
@@ -86,10 +95,9 @@ def _draw_losses(axes: Any, problem: dict[str, Any], average: Any, worst: Any) -
             clip_on=False,
             zorder=6,
         )
-    axes.set_title(problem["title"], pad=35.0)
-    headline = axes.annotate(
-        _headline(problem), (0.0, 1.0), (0.0, 7.0), "axes fraction", "offset points", va="bottom", linespacing=1.35
-    )
+    text = _headline(problem)
+    axes.set_title(problem["title"], pad=9.0 + 13.0 * len(text.splitlines()))
+    headline = axes.annotate(text, (0.0, 1.0), (0.0, 7.0), "axes fraction", "offset points", va="bottom", linespacing=1.35)
     headline.set_in_layout(False)  # the title's pad makes its room; its width must not push the panels apart
     axes.set_ylabel(f"{problem['loss']['label']}\n[{problem['loss']['unit']}]")
     axes.margins(x=0.06 if len(average) <= NAMED else 0.03, y=0.08)
@@ -98,13 +106,17 @@ def _draw_losses(axes: Any, problem: dict[str, Any], average: Any, worst: Any) -
 
 def _headline(problem: dict[str, Any]) -> str:
     average, worst, summary = problem["average"], problem["worst_case"], problem["summary"]
-    changes = (
-        f"{average['worst']:#.4g} → {worst['worst']:#.4g} ({-100 * summary['gain']:+.1f} %), mean {100 * summary['price']:+.1f} %"
-    )
-    gap = (
-        f"certified gap {_power(worst['relative_gap'])} of the value" if math.isfinite(worst["relative_gap"]) else "not certified"
-    )
-    return f"{problem['worst']} {changes}\n{gap}".replace(" (-", " (−").replace("mean -", "mean −")
+    change = f"{problem['worst']} {average['worst']:#.4g} → {worst['worst']:#.4g} ({-100 * summary['gain']:+.1f} %)"
+    verdict = f"mean {100 * summary['price']:+.1f} %, {_verdict(worst)}"
+    return f"{textwrap.fill(change, LINE)}\n{verdict}".replace(" (-", " (−").replace("mean -", "mean −")
+
+
+def _verdict(model: dict[str, Any]) -> str:
+    """A gap is called certified only where it is as small as was asked for."""
+    if not math.isfinite(model["relative_gap"]):
+        return "not certified" if model["success"] else "NOT REACHED"
+    gap = f"gap {_power(model['relative_gap'])} of the value"
+    return f"certified {gap}" if model["certified"] else f"NOT REACHED, {gap}"
 
 
 def _power(value: float) -> str:
@@ -123,15 +135,18 @@ def _draw_weights(axes: Any, problem: dict[str, Any], share: Any, names: list[st
         axes.set_xlabel(f"{singular}, largest loss under the average model first")
         return
     axes.tick_params(axis="x", bottom=False, labelbottom=False)
-    axes.set_xlabel(f"{n_tasks} {plural}, largest loss under the average model first")
     heavy = [k for k in np.argsort(-share, kind="stable") if share[k] > 1e-3]
-    lines = [f"{names[k]}  {share[k]:.3f}" for k in heavy[:SHOWN]] + [f"and {len(heavy) - SHOWN} more"] * (len(heavy) > SHOWN)
-    axes.text(1.0, 1.0, "\n".join(lines), transform=axes.transAxes, ha="right", va="top", fontsize=8.0, linespacing=1.2)
+    picked = [f"{names[k]} {share[k]:.3f}" for k in heavy[:SHOWN]] + [f"{len(heavy) - SHOWN} more"] * (len(heavy) > SHOWN)
+    picked = [entry.replace(" ", NO_BREAK) for entry in picked]
+    order = f"{n_tasks} {plural}, largest loss under the average model first"
+    axes.set_xlabel(f"{order}\n{textwrap.fill(', '.join(picked), LINE)}")
 
 
-def _legend() -> list[Any]:
+def _legend(ridge: bool) -> list[Any]:
     from matplotlib.lines import Line2D
 
+    # with a ridge the bound is on loss + penalty, so that it holds for the loss of every model with at most the penalty of ours
+    models = "no model of this kind with\nno larger penalty " if ridge else "no model of this kind\n"
     circle: dict[str, Any] = {"marker": "o", "markersize": 5.5, "linewidth": 1.2}
     return [
         Line2D(
@@ -152,6 +167,6 @@ def _legend() -> list[Any]:
             marker="<",
             linestyle="none",
             markersize=6,
-            label="certified lower bound: proof that no such model does better",
+            label=f"certified lower bound: {models}has a lower worst case",
         ),
     ]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import copy
+import itertools
+import re
 
 import numpy as np
 import pytest
@@ -9,6 +11,8 @@ from minimax_opt.figures.demo import draw_demo
 from minimax_opt.figures.style import AVERAGE, WORST_CASE, render
 
 pytest.importorskip("matplotlib")
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 
 
 def luminance(colour: str) -> float:
@@ -64,7 +68,8 @@ def test_many_tasks_name_only_the_heavy_ones(report):
         problem[model]["losses"] = np.linspace(1.0, 2.0, n_tasks).tolist()
     problem["worst_case"]["weights"] = [0.0] * 35 + [0.3, 0.3, 0.2, 0.1, 0.1]
     _, weights = draw_demo(report).axes
-    assert weights.texts[0].get_text().splitlines() == ["task 36  0.300", "task 35  0.300", "task 37  0.200", "and 2 more"]
+    lines = weights.get_xlabel().replace("\u00a0", " ").splitlines()
+    assert lines[1:] == ["task 36 0.300, task 35 0.300, task 37 0.200, 2 more"]
 
 
 @pytest.mark.parametrize("n_problems", [1, 2, 4])
@@ -96,3 +101,56 @@ def test_nothing_to_draw_is_said():
 def test_the_two_models_differ_in_grayscale():
     contrast = (luminance(AVERAGE) + 0.05) / (luminance(WORST_CASE) + 0.05)
     assert contrast > 2.0
+
+
+def extents(figure):
+    """Every text that is shown, with its box in pixels, after layout."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    renderer = canvas.get_renderer()
+    shown = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+    return [(text.get_text(), text.get_window_extent(renderer)) for text in shown]
+
+
+@pytest.mark.parametrize("worst", ["worst mix of family sizes", "worst 12.3 % of family sizes"])
+def test_no_text_is_cut_off_or_covers_another_or_a_bar(report, worst):
+    problem, n_tasks = report["problems"][0], 51
+    problem.update(worst=worst, tasks=[f"District of Columbia {k}" for k in range(n_tasks)])
+    for model in ("average", "worst_case"):
+        problem[model].update(losses=np.linspace(0.5, 1.0, n_tasks).tolist(), worst=0.5646)
+    problem["worst_case"]["weights"] = [1 / n_tasks] * n_tasks
+    report["problems"] = [copy.deepcopy(problem) for _ in range(3)]
+    figure = draw_demo(report)
+    boxes = extents(figure)
+    for text, box in boxes:
+        assert box.x0 >= 0 <= box.y0, text
+        assert box.x1 <= figure.bbox.x1, text
+        assert box.y1 <= figure.bbox.y1, text
+        assert not any(box.overlaps(bar.get_window_extent()) for axes in figure.axes[1::2] for bar in axes.patches), text
+    for (text, box), (other, at) in itertools.combinations(boxes, 2):
+        assert not box.overlaps(at), (text, other)
+
+
+@pytest.mark.parametrize(
+    ("change", "label"),
+    [
+        ({}, r", certified gap \$4"),
+        ({"certified": False, "success": False, "relative_gap": 0.3}, r", NOT REACHED, gap \$3\\cdot 10\^\{-1\}\$ of the value$"),
+        ({"certified": False, "success": False, "relative_gap": float("nan")}, ", NOT REACHED$"),
+        ({"certified": False, "success": True, "relative_gap": float("nan")}, ", not certified$"),
+    ],
+)
+def test_a_gap_is_called_certified_only_where_it_was_reached(report, change, label):
+    report["problems"][0]["worst_case"].update(change)
+    (headline,) = draw_demo(report).axes[0].texts
+    assert re.search(label, headline.get_text())
+
+
+def test_the_legend_claims_no_more_than_is_proven(report):
+    def claim():
+        (legend,) = draw_demo(report).legends
+        return " ".join(legend.get_texts()[-1].get_text().split())
+
+    assert claim() == "certified lower bound: no model of this kind has a lower worst case"
+    report["problems"][0]["ridge"] = 1e-4
+    assert claim() == "certified lower bound: no model of this kind with no larger penalty has a lower worst case"

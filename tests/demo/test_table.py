@@ -32,12 +32,29 @@ def test_the_verdict_says_gain_price_gap_and_agreement(problem):
 
 
 def test_what_failed_is_said(problem):
-    problem["worst_case"].update(certified=False, message="The iteration limit was reached.", relative_gap=float("nan"))
+    problem["worst_case"].update(
+        certified=False, success=False, message="The iteration limit was reached.", relative_gap=float("nan")
+    )
     problem["reference"] = None
     text = problem_text(problem)
     assert "NOT REACHED. The iteration limit was reached." in text
     assert "relative gap none" in text
     assert "none (cvxpy is not installed" in text
+
+
+def test_stationary_without_a_bound_is_not_called_a_failure(problem, report):
+    problem["worst_case"].update(certified=False, success=True, relative_gap=float("nan"), lower_bound=float("nan"))
+    text = problem_text(problem)
+    assert "NOT CERTIFIED. The model is stationary, but no lower bound is known." in re.sub(r"\s+", " ", text)
+    assert "NOT REACHED" not in text
+    assert "Converged" not in text
+    assert "none NOT CERTIFIED" in summary_text(report)
+
+
+def test_the_summary_says_which_gap_was_not_reached(problem, report):
+    problem["worst_case"].update(certified=False, success=False, relative_gap=0.3)
+    assert "3.0e-01 NOT REACHED" in summary_text(report)
+    assert max(map(len, summary_text(report).splitlines())) <= WIDTH
 
 
 @pytest.mark.parametrize(("agrees", "value", "part"), [(False, 2.5, "DISAGREES"), (None, float("nan"), "failed (user_limit)")])
