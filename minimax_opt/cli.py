@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from minimax_opt.demo.printer import Printer
+
 OK, NOT_CERTIFIED, USAGE, INTERRUPTED = 0, 1, 2, 130
-FORMS = ("png", "pdf")
+REPORT, FIGURES = "report.json", {"png": "demo.png", "pdf": "demo.pdf"}
+LEAST_TOLERANCE = 4 * sys.float_info.epsilon  # the least that minimize_max takes in float64
 
 DESCRIPTION = "Certified worst-case solutions: min over x of the worst weighted loss over several tasks."
 DEMO = """\
@@ -19,20 +21,22 @@ Solve problems on real data with natural groups, which ships in installed packag
 over all rows), the worst-case model (least worst case over the tasks), a proven lower bound on what any model of this kind can
 reach, and cvxpy's value beside it. Writes report.json, demo.png and demo.pdf."""
 EXIT_CODES = (
-    "Exit codes: 0 all certified and no reference disagrees, 1 otherwise, 2 wrong usage or missing data, 130 interrupted."
+    "Exit codes: 0 all certified and no reference disagrees, 1 otherwise, 2 wrong usage, missing data or a file or stdout that "
+    "cannot be written, 130 interrupted."
 )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; `argv` is ``sys.argv[1:]`` by default. Returns the exit code."""
-    parser = _parser()
+    parser, say = _parser(), Printer()
     arguments = parser.parse_args(argv)
     if arguments.command is None:
-        parser.print_help()
+        say(parser.format_help().rstrip())
         return OK
     try:
-        return int(arguments.run(arguments))
-    except _UsageError as error:
+        code = int(arguments.run(arguments, say))
+        return USAGE if code == OK and say.failed else code
+    except (_UsageError, OSError) as error:
         print(f"minimax-opt {arguments.command}: {error}", file=sys.stderr)
         return USAGE
     except KeyboardInterrupt:
@@ -44,47 +48,33 @@ class _UsageError(Exception):
     """Something that the user can put right; its text is shown without a traceback."""
 
 
-def _demo(arguments: argparse.Namespace) -> int:
-    from minimax_opt.demo import (
-        CASES,
-        MissingDataError,
-        Progress,
-        all_certified,
-        find_cases,
-        problem_text,
-        run_cases,
-        summary_text,
-        write_report,
-    )
-    from minimax_opt.demo.adversaries import parse_adversary
+def _demo(arguments: argparse.Namespace, say: Printer) -> int:
+    from minimax_opt.demo import MissingDataError, Progress, all_certified, problem_text, run_cases, summary_text, write_report
 
     if arguments.list:
-        width = max(len(case.name) for case in CASES)
-        print("\n".join(f"{case.name:<{width}}  {case.title}" for case in CASES))
+        say(_list())
         return OK
-    try:
-        cases = find_cases(arguments.names)
-        if arguments.ambiguity is not None:
-            adversary = parse_adversary(arguments.ambiguity)
-            cases = tuple(dataclasses.replace(case, adversary=adversary) for case in cases)
-        arguments.output.mkdir(parents=True, exist_ok=True)  # a folder that cannot be written is told before the work, not after
-    except (ValueError, OSError) as error:
-        raise _UsageError(error) from None
+    cases = _cases(arguments)
+    _prepare(arguments.output, (REPORT, *FIGURES.values()) if arguments.figure else (REPORT,))
 
     def show(problem: dict[str, Any]) -> None:
         if not arguments.quiet:
-            print(problem_text(problem, arguments.max_tasks), end="\n\n", flush=True)
+            say(problem_text(problem, arguments.max_tasks) + "\n")
 
     try:
         report = run_cases(cases, arguments.tol, arguments.reference, Progress(enabled=arguments.progress), show)
     except MissingDataError as error:
         raise _UsageError(error) from None
-    written = [write_report(arguments.output / "report.json", report)]
+    path = write_report(arguments.output / REPORT, report)
     if len(report["problems"]) > 1 and not arguments.quiet:
-        print(summary_text(report), end="\n\n")
+        say(summary_text(report) + "\n")
+    say(f"Wrote {path}")
     if arguments.figure and any("worst_case" in problem for problem in report["problems"]):
-        written += _draw(report, arguments.output)
-    print("Wrote " + ", ".join(str(path) for path in written))
+        try:
+            _draw(report, arguments.output, say)
+        except KeyboardInterrupt:
+            print(f"Interrupted while drawing. Draw the figure with: minimax-opt figure {path}", file=sys.stderr)
+            return INTERRUPTED
     if report["status"] == "interrupted":
         print(
             "Interrupted: the report holds what was solved, and the best x so far of the problem that was running.",
@@ -94,22 +84,57 @@ def _demo(arguments: argparse.Namespace) -> int:
     return OK if all_certified(report) else NOT_CERTIFIED
 
 
-def _figure(arguments: argparse.Namespace) -> int:
+def _list() -> str:
+    from minimax_opt.demo import CASES
+
+    name, adversary = (
+        max(map(len, column)) for column in zip(*((case.name, str(case.adversary)) for case in CASES), strict=True)
+    )
+    return "\n".join(f"{case.name:<{name}}  {case.adversary!s:<{adversary}}  {case.title}" for case in CASES)
+
+
+def _cases(arguments: argparse.Namespace) -> Any:
+    """The cases to solve; says which ones the chosen ambiguity set leaves out."""
+    from minimax_opt.demo import find_cases, with_adversary
+    from minimax_opt.demo.adversaries import parse_adversary
+
+    try:
+        cases = find_cases(arguments.names)
+        if arguments.ambiguity is None:
+            return cases
+        cases, left_out = with_adversary(cases, parse_adversary(arguments.ambiguity), skip=not arguments.names)
+    except ValueError as error:
+        raise _UsageError(error) from None
+    for sentence in left_out:
+        print(sentence, file=sys.stderr)
+    return cases
+
+
+def _prepare(folder: Path, names: Sequence[str]) -> None:
+    from minimax_opt.demo.files import prepare_folder
+
+    try:
+        prepare_folder(folder, names)
+    except OSError as error:
+        raise _UsageError(
+            f"{folder}: {error.strerror}. `--output` must be a folder where {', '.join(names)} can be written; choose another."
+        ) from None
+
+
+def _figure(arguments: argparse.Namespace, say: Printer) -> int:
     from minimax_opt.demo import read_report
 
     try:
         report = read_report(arguments.report)
     except (OSError, ValueError) as error:
         raise _UsageError(error) from None
-    written = _draw(report, arguments.output or arguments.report.parent)
-    if not written:
-        return NOT_CERTIFIED
-    print("Wrote " + ", ".join(str(path) for path in written))
-    return OK
+    folder = arguments.output or arguments.report.parent
+    _prepare(folder, tuple(FIGURES.values()))
+    return OK if _draw(report, folder, say) else NOT_CERTIFIED
 
 
-def _draw(report: dict[str, Any], folder: Path) -> list[Path]:
-    """Write the figure in every form; without matplotlib, say so and write none."""
+def _draw(report: dict[str, Any], folder: Path, say: Printer) -> bool:
+    """Write the figure in every form; without matplotlib, say so and return False."""
     from minimax_opt.demo.files import write_atomically
     from minimax_opt.figures.demo import draw_demo
     from minimax_opt.figures.style import render
@@ -120,10 +145,12 @@ def _draw(report: dict[str, Any], folder: Path) -> list[Path]:
         if error.name != "matplotlib":
             raise
         print('No figure: matplotlib is not installed. Run: pip install "minimax_opt[data]"', file=sys.stderr)
-        return []
+        return False
     except ValueError as error:
         raise _UsageError(error) from None
-    return [write_atomically(folder / f"demo.{form}", render(figure, form)) for form in FORMS]
+    images = {name: render(figure, form) for form, name in FIGURES.items()}  # all of them before the first is replaced
+    say("Wrote " + ", ".join(str(write_atomically(folder / name, image)) for name, image in images.items()))
+    return True
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -171,17 +198,27 @@ def _add_demo(commands: Any) -> None:
 
 
 def _tolerance(text: str) -> float:
-    value = float(text)
-    if not 0.0 < value < 1.0:
-        raise argparse.ArgumentTypeError(f"must be between 0 and 1, got {text}")
+    value = _number(float, text)
+    if not LEAST_TOLERANCE <= value < 1.0:
+        raise argparse.ArgumentTypeError(
+            f"must be a number of at least {LEAST_TOLERANCE:.2g} (four units of rounding) and less than 1, got {text!r}"
+        )
     return value
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
-    return value
+    value = _number(int, text)
+    if not value >= 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
+    return int(value)
+
+
+def _number(kind: Callable[[str], float], text: str) -> float:
+    """`text` as a number, or nan, which is in no range: argparse would otherwise name the private function that failed."""
+    try:
+        return kind(text)
+    except ValueError:
+        return float("nan")
 
 
 def _version() -> str:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 import json
+import os
 import subprocess
 import sys
 from importlib import metadata
@@ -10,7 +12,8 @@ import pytest
 
 import minimax_opt as mo
 from minimax_opt import cli
-from minimax_opt.demo import CASES
+from minimax_opt.demo import CASES, write_report
+from minimax_opt.demo.report import new_report
 
 FAST = ["demo", "houses", "mortgages", "--no-reference"]
 
@@ -114,6 +117,7 @@ def test_list_names_every_problem(capsys):
         (["demo", "diggits"], "Did you mean 'digits'?"),
         (["demo", "--ambiguity", "ball"], "An ambiguity set is simplex"),
         (["demo", "--ambiguity", "cvar:7"], "tail_fraction"),
+        (["demo", "houses", "--ambiguity", "kl:0.1"], "'houses' is about the largest absolute error"),
         (["figure", "no/such/report.json"], "No such file"),
     ],
 )
@@ -129,9 +133,108 @@ def test_mistakes_are_told_without_a_traceback(capsys, tmp_path, monkeypatch, ar
 def test_an_output_that_is_a_file_is_told_before_the_work(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(mo, "minimize_max", lambda *a, **k: pytest.fail("solved first"))
     (tmp_path / "file").write_text("")
-    code, _, err = run(capsys, "demo", "--output", tmp_path / "file")
+    (tmp_path / "report.json").mkdir()
+    for folder in (tmp_path / "file", tmp_path, *([Path("/proc")] if Path("/proc").is_dir() else [])):
+        code, _, err = run(capsys, "demo", "--output", folder)
+        assert code == 2
+        assert err.startswith(f"minimax-opt demo: {folder}: ")
+        assert "`--output` must be a folder where report.json, demo.png, demo.pdf can be written; choose another." in err
+
+
+def test_a_figure_that_cannot_be_written_is_told_without_a_traceback(capsys, tmp_path):
+    write_report(tmp_path / "report.json", new_report(1e-9))
+    (tmp_path / "file").write_text("")
+    code, _, err = run(capsys, "figure", tmp_path / "report.json", "--output", tmp_path / "file")
     assert code == 2
-    assert "file" in err
+    assert "`--output` must be a folder" in err
+
+
+def test_a_report_without_problems_is_told_without_a_traceback(capsys, tmp_path):
+    (tmp_path / "report.json").write_text('{"schema": "minimax_opt.demo/1"}')
+    code, _, err = run(capsys, "figure", tmp_path / "report.json")
+    assert code == 2
+    assert "`problems` is missing" in err
+
+
+def test_a_disk_that_fills_up_is_told_without_a_traceback(capsys, tmp_path, monkeypatch, data):
+    def full(path, report):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("minimax_opt.demo.write_report", full)
+    code, _, err = run(capsys, "demo", "houses", "--no-reference", "--quiet", "--output", tmp_path)
+    assert code == 2
+    assert err.startswith("minimax-opt demo: [Errno 28] No space left on device")
+
+
+@pytest.fixture
+def houses(tmp_path, data):
+    """A run that prints a table and writes only the report; whether the report is whole."""
+    arguments = ["demo", "houses", "--no-reference", "--no-figure", "--output", str(tmp_path)]
+    return arguments, lambda: json.loads((tmp_path / "report.json").read_text())["status"] == "complete"
+
+
+def test_a_reader_who_leaves_does_not_cost_the_report(monkeypatch, capsys, houses):
+    arguments, whole = houses
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "w", encoding="utf-8") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert cli.main(arguments) == 0
+    assert whole()
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_behind_stdout_does_not_cost_the_report(monkeypatch, capsys, houses):
+    arguments, whole = houses
+    with open("/dev/full", "w", encoding="utf-8") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert cli.main(arguments) == 2
+    assert whole()
+    assert capsys.readouterr().err.count("stdout cannot be written") == 1
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_narrow_encoding_does_not_cost_the_report(monkeypatch, houses, encoding):
+    arguments, whole = houses
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding))
+    assert cli.main(arguments) == 0
+    assert whole()
+    assert b"houses ? Largest" in raw.getvalue() or "houses · Largest".encode(encoding) in raw.getvalue()
+
+
+def test_ctrl_c_while_drawing_says_where_the_report_is(capsys, tmp_path, monkeypatch, data):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("minimax_opt.figures.style.render", interrupt)
+    path = tmp_path / "report.json"
+    code, out, err = run(capsys, "demo", "houses", "--no-reference", "--quiet", "--output", tmp_path)
+    assert code == 130
+    assert out == f"Wrote {path}\n"
+    assert err == f"Interrupted while drawing. Draw the figure with: minimax-opt figure {path}\n"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_a_full_run_under_another_set_says_what_it_leaves_out(capsys, tmp_path, monkeypatch, data):
+    def solved(cases, *arguments):
+        return {"status": "complete", "problems": [{"name": case.name} for case in cases]}
+
+    monkeypatch.setattr("minimax_opt.demo.run_cases", solved)
+    monkeypatch.setattr("minimax_opt.demo.all_certified", lambda report: True)
+    code, _, err = run(capsys, "demo", "--quiet", "--no-figure", "--ambiguity", "cvar:0.2", "--output", tmp_path)
+    assert code == 0
+    assert [line.split(" is left out")[0] for line in err.splitlines()] == ["'wages-tail'", "'houses'"]
+    names = [problem["name"] for problem in json.loads((tmp_path / "report.json").read_text())["problems"]]
+    assert names == ["wages", "digits", "contraception", "mortgages"]
+
+
+def test_the_least_tolerance_is_that_of_the_solver():
+    tasks = mo.LeastSquaresTasks([[[1.0]]], [[1.0]])
+    mo.minimize_max(tasks, tol=cli.LEAST_TOLERANCE)
+    with pytest.raises(ValueError, match="`tol` must be at least"):
+        mo.minimize_max(tasks, tol=0.99 * cli.LEAST_TOLERANCE)
 
 
 def test_missing_data_names_the_pip_command(capsys, tmp_path, monkeypatch):
@@ -155,8 +258,12 @@ def test_without_matplotlib_the_report_is_still_written(capsys, tmp_path, monkey
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["demo", "--tol", "2"], "between 0 and 1"),
+        (["demo", "--tol", "2"], "less than 1, got '2'"),
+        (["demo", "--tol", "nan"], "less than 1, got 'nan'"),
+        (["demo", "--tol", "1e-17"], "at least 8.9e-16 (four units of rounding)"),
+        (["demo", "--tol", "abc"], "must be a number of at least 8.9e-16"),
         (["demo", "--max-tasks", "0"], "at least 1"),
+        (["demo", "--max-tasks", "x"], "must be a whole number of at least 1, got 'x'"),
         (["demonstrate"], "invalid choice"),
     ],
 )

@@ -2,8 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+
+
+def prepare_folder(folder: str | os.PathLike[str], names: Sequence[str]) -> None:
+    """Make `folder` and prove that files of these names can be written there, so that it is told before the work, not after.
+
+    Raises
+    ------
+    OSError
+        If `folder` is a file or cannot be written, or one of the names is that of a folder inside it.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        if (folder / name).is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(folder / name))
+    tempfile.TemporaryFile(dir=folder).close()
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes | str) -> Path:

