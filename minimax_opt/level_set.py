@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minimax_opt.ambiguity import CVaR, Simplex
 from minimax_opt.arrays import Host, norm, to_host
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def level_set_radius(point: Point, weights: Host, scale: Host | float = 1.0) -> 
     scale : ndarray, shape (n,), or float
         Units of the variables, > 0.
     """
-    if isinstance(point.problem.ambiguity, (Simplex, CVaR)):
+    if point.problem.ambiguity.constraints(point.problem.n_tasks).binding_ball is None:
         return _radius_by_trades(point, weights, scale)
     return _radius_by_ball(point, weights, scale)
 

@@ -138,6 +138,15 @@ def test_sharpness_proves_a_radius_and_it_holds(ambiguity):
     assert 0 < farthest < radius
 
 
+@pytest.mark.parametrize("ambiguity", [mo.KLBall(50.0), mo.KLBall(np.inf), mo.ChiSquareBall(1e3)])
+def test_a_ball_that_holds_the_simplex_is_the_simplex(ambiguity):
+    case = problems.chebyshev("c", rows=12, n=2)
+    res = dataclasses.replace(case, ambiguity=ambiguity).solve(tol=1e-9)
+    assert res.success
+    assert res.certificate.kind == "sharpness"
+    assert res.fun == pytest.approx(case.solve(tol=1e-9).fun, rel=1e-8)
+
+
 def test_no_certificate_without_convexity():
     case = problems.BASE[0]
     problem = problem_of(case)

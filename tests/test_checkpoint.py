@@ -58,6 +58,40 @@ def test_another_solve_is_refused(tmp_path):
     assert path.read_bytes() == b"no pickle"
 
 
+RNG = np.random.default_rng(5)
+A, B = [RNG.standard_normal((9, 3)) for _ in range(3)], [RNG.standard_normal(9) for _ in range(3)]
+SAME = {"tasks": mo.LeastSquaresTasks(A, B), "x0": np.zeros(3), "tol": 1e-3, "method": "accelerated"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tol": 1e-8},
+        {"atol": 1e-3},
+        {"ambiguity": mo.CVaR(1.0)},
+        {"regularizer": mo.Ridge(10.0)},
+        {"domain": mo.Ball(0.1)},
+        {"strong_convexity": 1e-3},
+        {"convex": False},
+        {"seed": 1},
+        {"x0": np.ones(3)},
+        {"options": {"factor": 3.0}},
+        {"tasks": mo.LeastSquaresTasks([2 * a for a in A], B)},  # the same losses at x0 = 0
+        {"tasks": mo.LeastSquaresTasks(A, [b + 1 for b in B])},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_file_of_another_problem_is_refused(change, tmp_path):
+    def solve(arguments):
+        arguments = dict(arguments)
+        return mo.minimize_max(arguments.pop("tasks"), **arguments, checkpoint=tmp_path / "solve.ckpt")
+
+    solve(SAME)
+    with pytest.raises(ValueError, match="must belong to the same solve"):
+        solve(SAME | change)
+    assert solve(SAME | {"max_iter": 10**5, "time_limit": 100.0}).success  # limits may change
+
+
 def test_a_failing_write_leaves_the_old_file(tmp_path, monkeypatch):
     case, path = problems.BASE[0], tmp_path / "solve.ckpt"
     case.solve("accelerated", tol=1e-3, max_iter=3, checkpoint=path)

@@ -10,6 +10,9 @@ import numpy as np
 
 from minimax_opt.arrays import Host
 
+NEAR = 0.03  # below, (1 + s) log(1 + s) - s is summed from its series: the formula cancels
+SERIES = np.array([(-1) ** k / (k * (k - 1)) for k in range(10, 1, -1)])  # of it over s^2, the highest power first
+
 
 class BallConstraint(Protocol):
     """A smooth separable convex constraint value(w) <= radius."""
@@ -30,20 +33,27 @@ class BallConstraint(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class KLConstraint:
-    r""":math:`\sum_k w_k \log(w_k / q_k) \le radius`; gradient and curvature need w > 0."""
+    r""":math:`\sum_k w_k \log(w_k / q_k) - w_k + q_k \le radius`; gradient and curvature need w > 0.
+
+    The last two terms add up to 0 where the weights add up to 1. In floating point they do so to rounding only, which is more than
+    all of a tiny radius: with them the sum is one of nonnegative terms, :math:`q_k ((1 + s) \log(1 + s) - s)`, s = (w_k - q_k) / q_k.
+    """
 
     prior: Host
     radius: float
 
     def value(self, w: Host) -> float:
-        """KL(w || q), with 0 log 0 = 0."""
-        ratio = w / self.prior
+        """KL(w || q), with 0 log 0 = 0 and no cancellation."""
+        s = (w - self.prior) / self.prior
         with np.errstate(divide="ignore", invalid="ignore"):
-            return float(np.where(w > 0, w * np.log(ratio), 0.0).sum())
+            terms = np.where(w > 0, w / self.prior * self.gradient(w), 0.0) - s
+        return float(self.prior @ np.where(np.abs(s) < NEAR, s**2 * np.polyval(SERIES, s), terms))
 
     def gradient(self, w: Host) -> Host:
-        """log(w / q) + 1."""
-        gradient: Host = np.log(w / self.prior) + 1.0
+        """log(w / q)."""
+        s = (w - self.prior) / self.prior  # exact to relative rounding near q, where w / q - 1 is not
+        with np.errstate(divide="ignore", invalid="ignore"):
+            gradient: Host = np.where(s > -0.5, np.log1p(s), np.log(w / self.prior))
         return gradient
 
     def curvature(self, w: Host) -> Host:
@@ -88,6 +98,15 @@ class HostConstraints:
     floor: float = 0.0
     cap: Host | None = None
     ball: BallConstraint | None = None
+
+    @property
+    def binding_ball(self) -> BallConstraint | None:
+        """The ball, unless it holds every vertex of the simplex (the farthest is that of the least prior weight) and never binds."""
+        if self.ball is None:
+            return None
+        vertex = np.zeros_like(self.prior)
+        vertex[np.argmin(self.prior)] = 1.0
+        return None if self.ball.value(vertex) <= self.ball.radius else self.ball
 
     def violation(self, w: Host) -> float:
         """The largest amount by which `w` breaks a constraint of the base set; nan counts as inf."""

@@ -27,7 +27,7 @@ class Adversary:
         self.prior, self.n_tasks = prior, len(prior)
         self.mix = 0.0 if fixed else 1.0 - constraints.floor
         self.cap: Host | None = None if fixed or cap is None or cap.min() >= 1 else cap
-        self.ball: BallConstraint | None = None if fixed or ball is None or _contains_simplex(ball, prior) else ball
+        self.ball: BallConstraint | None = None if fixed else constraints.binding_ball
         self.offset = (1.0 - self.mix) * prior
         self.n_pairs = self.n_tasks * (1 + (self.cap is not None)) + (self.ball is not None)
 
@@ -61,13 +61,6 @@ class Adversary:
         if self.ball is not None and self.ball.value(u) > self.ball.radius:
             pull = min(pull, _pull_inside(self.ball, self.prior, u))
         return self.mixed(u if pull == 1.0 else self.prior + pull * (u - self.prior))
-
-
-def _contains_simplex(ball: BallConstraint, prior: Host) -> bool:
-    """Whether the ball holds every vertex: the farthest is that of the least prior weight."""
-    vertex = np.zeros_like(prior)
-    vertex[np.argmin(prior)] = 1.0
-    return ball.value(vertex) <= ball.radius
 
 
 def _pull_inside(ball: BallConstraint, prior: Host, u: Host) -> float:
