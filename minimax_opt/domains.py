@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from minimax_opt.arrays import HOST, Array, Space, norm, to_host
+from minimax_opt import checks
+from minimax_opt.arrays import HOST, Array, Space, all_finite, norm
 from minimax_opt.ops import project_capped_simplex, project_simplex
 
 
@@ -56,8 +57,8 @@ class Box(Domain):
     """
 
     def __init__(self, lower: Any, upper: Any) -> None:
-        low, high = to_host(lower), to_host(upper)
-        if np.isnan(low).any() or np.isnan(high).any() or low.ndim > 1 or high.ndim > 1:
+        low, high = checks.number_or_vector("lower", lower), checks.number_or_vector("upper", upper)
+        if np.isnan(low).any() or np.isnan(high).any():
             raise ValueError("`lower` and `upper` must be numbers or vectors without nan.")
         if low.ndim and high.ndim and low.shape != high.shape:
             raise ValueError(f"`lower` and `upper` must have the same shape, got {low.shape} and {high.shape}.")
@@ -106,12 +107,8 @@ class Ball(Domain):
     """
 
     def __init__(self, radius: float, center: Any = None) -> None:
-        if not (np.isfinite(radius) and radius > 0):
-            raise ValueError(f"`radius` must be a finite number > 0, got {radius!r}.")
-        self.radius = float(radius)
-        self.center: Any = 0.0 if center is None else to_host(center)
-        if not np.all(np.isfinite(self.center)):
-            raise ValueError("`center` must be finite.")
+        self.radius = checks.number("radius", radius, 0.0, strict=True)
+        self.center: Any = 0.0 if center is None else checks.vector("center", center)
 
     def bind(self, n_variables: int, space: Space) -> Ball:
         ball = Ball(self.radius)
@@ -148,9 +145,7 @@ class Simplex(Domain):
     """
 
     def __init__(self, scale: float = 1.0) -> None:
-        if not (np.isfinite(scale) and scale > 0):
-            raise ValueError(f"`scale` must be a finite number > 0, got {scale!r}.")
-        self.scale = float(scale)
+        self.scale = checks.number("scale", scale, 0.0, strict=True)
 
     def project(self, x: Array) -> Array:
         return _through_torch(lambda v: project_simplex(v, self.scale), x)
@@ -186,11 +181,8 @@ class Fantope(Domain):
     """
 
     def __init__(self, dimension: int, rank: int) -> None:
-        if not (isinstance(dimension, (int, np.integer)) and dimension >= 1):
-            raise ValueError(f"`dimension` must be an integer >= 1, got {dimension!r}.")
-        if not (isinstance(rank, (int, np.integer)) and 1 <= rank <= dimension):
-            raise ValueError(f"`rank` must be an integer in [1, {dimension}], got {rank!r}.")
-        self.dimension, self.rank = int(dimension), int(rank)
+        self.dimension = checks.integer("dimension", dimension, 1)
+        self.rank = checks.integer("rank", rank, 1, self.dimension)
 
     def bind(self, n_variables: int, space: Space) -> Fantope:
         if n_variables != self.dimension**2:
@@ -243,12 +235,23 @@ class CustomDomain(Domain):
         self._project, self._minimize_linear = project, minimize_linear
 
     def project(self, x: Array) -> Array:
-        return self._project(x)
+        return _like("project", self._project(x), x)
 
     def minimize_linear(self, gradient: Array) -> Array:
         if self._minimize_linear is None:
             raise ValueError("this domain has no linear minimiser: pass `minimize_linear` to `CustomDomain`.")
-        return self._minimize_linear(gradient)
+        return _like("minimize_linear", self._minimize_linear(gradient), gradient)
+
+
+def _like(name: str, result: Array, given: Array) -> Array:
+    """What a function of the caller returned, if it is a finite array of the kind and shape of `given`."""
+    kind: Any = torch.Tensor if isinstance(given, torch.Tensor) else np.ndarray
+    if not isinstance(result, kind) or result.shape != given.shape:
+        found = f"shape {tuple(result.shape)}" if isinstance(result, kind) else type(result).__name__
+        raise ValueError(f"`{name}` must return a {kind.__name__} of shape {tuple(given.shape)}, like what it gets, got {found}.")
+    if not all_finite(result) and all_finite(given):  # an x that is not finite ends the solve elsewhere
+        raise ValueError(f"`{name}` must return finite numbers for a finite vector, got nan or infinite entries.")
+    return result
 
 
 def _through_torch(function: Callable[[torch.Tensor], torch.Tensor], x: Array) -> Array:

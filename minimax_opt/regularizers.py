@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minimax_opt import checks
 from minimax_opt.arrays import Array, Host, Space, to_host
 
 
@@ -49,13 +50,13 @@ class Ridge(Regularizer):
     """
 
     def __init__(self, strength: Any) -> None:
-        values = to_host(strength)
-        if values.ndim > 1 or not np.all(np.isfinite(values)) or np.any(values < 0):
+        values = checks.number_or_vector("strength", strength)
+        if not np.all(np.isfinite(values)) or np.any(values < 0):
             raise ValueError(
                 f"`strength` must be a finite number >= 0, or one for each variable, got {strength!r}. "
                 "A negative ridge makes the problem non-convex."
             )
-        self.strength: Any = strength if values.ndim else float(values)
+        self.strength: Any = np.array(values) if values.ndim else float(values)
         self.strong_convexity = float(values.min()) if values.size else 0.0
 
     def bind(self, n_variables: int, space: Space) -> Ridge:
@@ -100,8 +101,8 @@ class QuadraticRegularizer(Regularizer):
     """
 
     def __init__(self, Q: Any, c: Any = None) -> None:
-        host = to_host(Q)
-        if host.ndim != 2 or host.shape[0] != host.shape[1] or not np.all(np.isfinite(host)):
+        host = checks.matrix("Q", Q)
+        if host.shape[0] != host.shape[1]:
             raise ValueError(f"`Q` must be a finite square matrix, got shape {host.shape}.")
         if not np.allclose(host, host.T, rtol=1e-10, atol=1e-12 * np.abs(host).max(initial=0.0)):
             raise ValueError("`Q` must be symmetric; pass (Q + Q.T) / 2.")
@@ -109,9 +110,7 @@ class QuadraticRegularizer(Regularizer):
         rounding = 8 * len(host) * np.finfo(float).eps * np.abs(spectrum).max(initial=0.0)
         if len(spectrum) and spectrum[0] < -rounding:
             raise ValueError(f"`Q` must be positive semidefinite, its smallest eigenvalue is {spectrum[0]:.3g}.")
-        linear = np.zeros(len(host)) if c is None else to_host(c)
-        if linear.shape != (len(host),) or not np.all(np.isfinite(linear)):
-            raise ValueError(f"`c` must be finite with shape ({len(host)},), got shape {linear.shape}.")
+        linear = np.zeros(len(host)) if c is None else checks.vector("c", c, len(host))
         # a proven constant: the computed eigenvalue less its rounding error
         self.strong_convexity = max(float(spectrum[0] - rounding), 0.0) if len(spectrum) else 0.0
         self.Q: Any = host

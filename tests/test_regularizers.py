@@ -31,7 +31,7 @@ def test_derivatives_and_strong_convexity(regularizer):
         (lambda: mo.QuadraticRegularizer(np.ones((2, 3))), "`Q` must be a finite square matrix"),
         (lambda: mo.QuadraticRegularizer([[1.0, 2.0], [0.0, 1.0]]), "`Q` must be symmetric"),
         (lambda: mo.QuadraticRegularizer(-np.eye(2)), "`Q` must be positive semidefinite"),
-        (lambda: mo.QuadraticRegularizer(np.eye(2), [1.0]), "`c` must be finite with shape"),
+        (lambda: mo.QuadraticRegularizer(np.eye(2), [1.0]), r"`c` must have shape \(2,\)"),
     ],
 )
 def test_errors(make, message):

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from minimax_opt import checks
 from minimax_opt.ambiguity import host, response
 from minimax_opt.ambiguity.constraints import HostConstraints
 from minimax_opt.arrays import Array, Host, to_host
@@ -35,12 +36,12 @@ class AmbiguitySet(ABC):
     floor: float
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.floor < 1.0:
+        if not (checks.is_number(self.floor) and 0.0 <= self.floor < 1.0):
             raise ValueError(f"`floor` must be a float in [0, 1), got {self.floor!r}.")
         if self.prior is None:
             return
-        prior = np.asarray(self.prior, dtype=np.float64)
-        if prior.ndim != 1 or prior.size == 0 or not (np.isfinite(prior).all() and (prior > 0).all()):
+        prior = checks.vector("prior", self.prior)
+        if prior.size == 0 or not (prior > 0).all():
             raise ValueError(
                 f"`prior` must be a sequence of finite numbers > 0, one a task, got {self.prior!r}. Leave out tasks of weight 0."
             )
@@ -78,7 +79,7 @@ class AmbiguitySet(ABC):
         """Raise ValueError where this set has no exact response in this geometry."""
         if geometry not in get_args(Geometry):
             raise ValueError(f"`geometry` must be 'entropic' or 'euclidean', got {geometry!r}.")
-        if not 0.0 <= smoothing < math.inf:
+        if not (checks.is_number(smoothing) and 0.0 <= smoothing < math.inf):
             raise ValueError(f"`smoothing` must be a finite float >= 0, got {smoothing!r}.")
 
     # ---- the set ----

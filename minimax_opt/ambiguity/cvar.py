@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from minimax_kernels.simplex_projection import last_true, project_capped_simplex
+from minimax_opt import checks
 from minimax_opt.ambiguity import host
 from minimax_opt.ambiguity.base import AmbiguitySet, Geometry
 from minimax_opt.ambiguity.constraints import HostConstraints
@@ -55,7 +56,7 @@ class CVaR(AmbiguitySet):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0.0 < self.tail_fraction <= 1.0:
+        if not (checks.is_number(self.tail_fraction) and 0.0 < self.tail_fraction <= 1.0):
             raise ValueError(f"`tail_fraction` must be a float in (0, 1], got {self.tail_fraction!r}. 1 is the mean over tasks.")
 
     @property

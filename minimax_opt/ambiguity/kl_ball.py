@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from minimax_opt import checks
 from minimax_opt.ambiguity import host
 from minimax_opt.ambiguity.base import AmbiguitySet, Geometry
 from minimax_opt.ambiguity.constraints import HostConstraints, KLConstraint
@@ -57,7 +58,7 @@ class KLBall(AmbiguitySet):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.radius >= 0.0:
+        if not (checks.is_number(self.radius) and self.radius >= 0.0):
             raise ValueError(f"`radius` must be a float >= 0 (inf is allowed), got {self.radius!r}.")
 
     @property

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parameters_to_vector
 
+import minimax_opt as mo
 from minimax_opt.tasks import ModuleTasks, check_jacobian
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -69,6 +70,38 @@ def test_load_writes_the_trainable_parameters_only():
     assert not torch.equal(tasks.x0(), x), "the module must not share memory with x"
     with pytest.raises(ValueError, match=r"`x` must have shape \(\d+,\) to fit the module's parameters, got shape \(2,\)"):
         tasks.load(torch.zeros(2))
+
+
+@pytest.mark.parametrize("method", ["auto", "sqp", "softmax-gd"])
+def test_losses_of_the_module_itself_are_refused(method):
+    """The commonest mistake: `module` where `model` is meant. Its losses are constants, and every point would look stationary."""
+    module, inputs = nn.Linear(3, 1).double(), torch.ones(4, 3).double()
+    tasks = ModuleTasks(module, lambda model: [module(inputs).square().mean(), (module(inputs) - 1).square().mean()])
+    with pytest.raises(ValueError, match="losses do not depend on x; call the `model` passed to `losses`, not the module"):
+        mo.minimize_max(tasks, method=method)
+
+
+WRONG_LOSSES = {
+    "not reduced": (
+        lambda model: [model(torch.ones(4, 1)), model(torch.ones(4, 1))],
+        r"`losses` must return one number for each task, got shape \(4, 1\) for task 0; reduce it, e.g. by `.mean\(\)`",
+    ),
+    "a matrix": (lambda model: model(torch.ones(4, 1)), r"`losses` must return one vector .* got shape \(4, 1\); reduce"),
+    "a dict": (lambda model: {"a": model(torch.ones(1)).sum()}, r"`losses` must return a tensor .* got dict; return its values"),
+    "numbers": (lambda model: [model(torch.ones(1)).item()], r"`losses` must return a tensor .* got list; with numbers"),
+    "detached": (lambda model: model(torch.ones(1)).detach(), r"`losses` must return losses that depend on x .*`.detach\(\)`"),
+    "NumPy": (
+        lambda model: np.sin(model(torch.ones(1))),
+        r"`losses` must use torch operations on a tensor x, got a call of NumPy",
+    ),
+}
+
+
+@pytest.mark.parametrize(("losses", "message"), WRONG_LOSSES.values(), ids=WRONG_LOSSES)
+def test_messages_about_losses_name_their_cause(losses, message):
+    tasks = ModuleTasks(nn.Linear(1, 1), losses)
+    with pytest.raises((ValueError, TypeError), match=message):
+        tasks(tasks.x0())
 
 
 def test_x0_and_x_are_no_windows_on_the_module():

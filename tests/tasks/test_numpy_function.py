@@ -80,7 +80,7 @@ REFUSED = {
     "no pair": (fun, True, TypeError, r"must return \(losses, Jacobian\) with jac=True, got ndarray"),
     "scalar": (lambda x: x @ x, jac, ValueError, r"one vector of K losses, shape \(K,\), got shape \(\)"),
     "empty": (lambda x: [], jac, ValueError, r"at least one loss, got K = 0"),
-    "strings": (lambda x: ["a"], jac, TypeError, "one vector of K losses, .* got list"),
+    "strings": (lambda x: ["a"], jac, TypeError, "one vector of K losses, .* of real numbers, got dtype <U1"),
     "nothing": (lambda x: None, jac, (TypeError, ValueError), "one vector of K"),
 }
 

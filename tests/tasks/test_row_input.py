@@ -98,14 +98,14 @@ REFUSED = {
     "matrix of targets": (([A], [B[:, None]]), ValueError, r"`list_of_b`, task 0 must have shape \(3,\).*got shape \(3, 1\)"),
     "nan": (([A, BAD], [B, B]), ValueError, r"`list_of_A`, task 1 must be finite, got nan or infinite entries; drop or impute"),
     "nan target": (([A], [[0, 1, np.nan]]), ValueError, r"`list_of_b`, task 0 must be finite"),
-    "strings": (([A], [["a", "b", "c"]]), TypeError, r"`list_of_b`, task 0 must hold real numbers, got dtype <U1"),
-    "complex": (([A * 1j], [B]), TypeError, r"`list_of_A`, task 0 must hold real numbers, got dtype complex128"),
+    "strings": (([A], [["a", "b", "c"]]), TypeError, r"`list_of_b`, task 0 must be an array of real numbers, got dtype <U1"),
+    "complex": (([A * 1j], [B]), TypeError, r"`list_of_A`, task 0 must be an array of real numbers, got dtype complex128"),
     "negative weight": (
         ([A, A], [B, B], [B + 1, [1, -1, 2]]),
         ValueError,
         r"`sample_weights`, task 1 must be nonnegative .* smallest entry -1",
     ),
-    "zero weights": (([A], [B], [B]), ValueError, r"`sample_weights`, task 0 must be nonnegative with a positive sum, .* sum 0"),
+    "zero weights": (([A], [B], [B]), ValueError, r"`sample_weights`, task 0 must be nonnegative with a positive sum, .* largest entry 0"),
     "mixture": (([torch.ones(3, 2)], [B]), TypeError, r"must be all NumPy or all torch, got both; convert one of them"),
     "dtypes": (
         ([torch.ones(3, 2)], [torch.zeros(3).double()]),
@@ -160,3 +160,13 @@ def test_other_labels_are_refused_and_named(labels, build):
 def test_finite_data_with_an_overflowing_sum_are_accepted():
     huge = np.full((2, 1), 1.5e308)
     assert LeastSquaresTasks([huge], [[0.0, 0.0]])(np.zeros(1)).tolist() == [0.0]
+
+
+def test_sample_weights_with_an_overflowing_sum_are_normalised():
+    A, b = [[[1.0], [1.0]]], [[0.0, 2.0]]
+    huge, equal = LeastSquaresTasks(A, b, [[1e308, 1e308]]), LeastSquaresTasks(A, b)
+    assert huge(np.zeros(1)).tolist() == equal(np.zeros(1)).tolist() == [2.0]
+    grouped = LeastSquaresTasks.from_groups(A[0], b[0], [0, 0], torch.tensor([3e38, 3e38]).numpy())
+    assert grouped(np.zeros(1)).tolist() == [2.0]
+    single = LeastSquaresTasks(torch.tensor(A), torch.tensor(b), torch.tensor([[3e38, 3e38]]))
+    assert single(torch.zeros(1)).tolist() == [2.0]

@@ -83,6 +83,31 @@ def test_affine_and_partly_constant_functions_have_zero_second_derivatives():
         assert not TorchTasks(fun).at(X).hessian(weights).any()
 
 
+DERIVATIVES = {
+    "gradient": lambda evaluation, weights: evaluation.gradient(weights),
+    "jacobian": lambda evaluation, weights: evaluation.jacobian(),
+    "hessian": lambda evaluation, weights: evaluation.hessian(weights),
+}
+
+
+@pytest.mark.parametrize("derivative", DERIVATIVES.values(), ids=DERIVATIVES)
+def test_losses_that_no_path_of_the_graph_joins_to_x_are_refused(derivative):
+    other = torch.ones(2, requires_grad=True)
+    evaluation = TorchTasks(lambda x: other * 2, hessian=True).at(torch.ones(2))
+    with pytest.raises(ValueError, match="losses do not depend on x; compute them from the `x` passed to `fun`"):
+        derivative(evaluation, torch.tensor([0.5, 0.5]))
+
+
+def test_a_single_task_may_ignore_x():
+    """Its loss may depend on another tensor that requires a gradient, and so may the slopes of affine tasks."""
+    other = torch.tensor(3.0, requires_grad=True)
+    evaluation = TorchTasks(lambda x: [other**2, other * x.sum()], hessian=True).at(torch.ones(2))
+    weights = torch.tensor([0.5, 0.5])
+    assert evaluation.jacobian().tolist() == [[0.0, 0.0], [3.0, 3.0]]
+    assert evaluation.gradient(weights).tolist() == [1.5, 1.5]
+    assert evaluation.hessian(weights).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+
+
 def test_where_x_lives():
     """None until minimize_max binds it: to the space of a tensor x0, else to CPU float64."""
     tasks = TorchTasks(logistic)
@@ -114,6 +139,17 @@ def test_batches_reach_the_function():
 REFUSED = {
     "number": (lambda x: 1.0, TypeError, "must return a tensor of K losses .* got float; with numbers from `.item"),
     "list of numbers": (lambda x: [1.0, 2.0], TypeError, "got list"),
+    "dict": (
+        lambda x: {"a": x.sum()},
+        TypeError,
+        r"must return a tensor of K losses .* got dict; return its values as a list, `list\(losses.values\(\)\)`",
+    ),
+    "not reduced": (
+        lambda x: [x.sum(), x],
+        ValueError,
+        r"`fun` must return one number for each task, got shape \(4,\) for task 1; reduce it, e.g. by `.mean\(\)`",
+    ),
+    "complex": (lambda x: x * 1j, TypeError, "must return real losses, got dtype torch.complex128"),
     "empty list": (lambda x: [], TypeError, "got list"),
     "scalar": (lambda x: x.sum(), ValueError, r"one vector of K losses, shape \(K,\), got shape \(\)"),
     "matrix": (lambda x: x[None], ValueError, r"got shape \(1, 4\)"),
