@@ -107,13 +107,36 @@ def line(row: dict[str, Any]) -> str:
     return f"{row['case']:<28}{row['method']:<16}{row['nit']:>4}{1e3 * row['ours']:>10.1f} ms {ratio}  {peers}{mark}"
 
 
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows as a Markdown table, with the geometric mean of the ratios below."""
+    lines = ["| case | method, iterations | ours, certified | fastest peer at 1e-9 | ratio |", "|---|---|---|---|---|"]
+    for row in rows:
+        fastest = row["fastest"]
+        peer = "none reached it" if fastest is None else f"{fastest} {1e3 * row['peers'][fastest]['seconds']:.1f} ms"
+        ratio = "-" if row["ratio"] is None else f"{row['ratio']:.2f}"
+        mark = "" if row["certified"] else " (not certified)"
+        lines.append(f"| {row['case']} | {row['method']}, {row['nit']} | {1e3 * row['ours']:.1f} ms{mark} | {peer} | {ratio} |")
+    return "\n".join([*lines, "", summary(rows)])
+
+
+def summary(rows: list[dict[str, Any]]) -> str:
+    """One sentence on the ratios."""
+    ratios = [row["ratio"] for row in rows if row["ratio"] is not None]
+    if not ratios:
+        return "No peer reached 1e-9."
+    mean = np.exp(np.mean(np.log(ratios)))
+    return (
+        f"Geometric mean of {len(ratios)} ratios: {mean:.2f}; smallest {min(ratios):.2f}; below 1: {sum(r < 1 for r in ratios)}."
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cases", nargs="*", help="names of the suite; all small ones by default, 'all' for every one")
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--method", default="auto")
-    parser.add_argument("--output", type=Path)
+    parser.add_argument("--output", type=Path, help="FILE.json with everything and FILE.md with the table")
     arguments = parser.parse_args()
     names = list(SUITE) if arguments.cases == ["all"] else arguments.cases or SMALL
     rows = []
@@ -121,13 +144,14 @@ def main() -> None:
     for name in names:
         rows.append(compare(SUITE[name](name, arguments.seed), arguments.repeat, arguments.method))
         print(line(rows[-1]), flush=True)
-    ratios = [row["ratio"] for row in rows if row["ratio"] is not None]
-    if ratios:
-        print(
-            f"geometric mean of {len(ratios)} ratios: {np.exp(np.mean(np.log(ratios))):.2f}; below 1: {sum(r < 1 for r in ratios)}"
-        )
+    print(summary(rows))
     if arguments.output:
-        arguments.output.write_text(json.dumps({"seed": arguments.seed, "repeat": arguments.repeat, "rows": rows}, indent=1))
+        arguments.output.with_suffix(".json").write_text(
+            json.dumps({"seed": arguments.seed, "repeat": arguments.repeat, "rows": rows}, indent=1)
+        )
+        arguments.output.with_suffix(".md").write_text(
+            f"Seed {arguments.seed}, {arguments.repeat} interleaved runs.\n\n{table(rows)}\n"
+        )
 
 
 if __name__ == "__main__":
