@@ -9,6 +9,7 @@ import numpy as np
 
 from minimax_opt import checks
 from minimax_opt.arrays import Array, Host, Space, to_host
+from minimax_opt.semidefinite import convexity, symmetric_part
 
 
 class Regularizer(ABC):
@@ -88,7 +89,7 @@ class QuadraticRegularizer(Regularizer):
     Parameters
     ----------
     Q : array_like, shape (n, n)
-        Symmetric positive semidefinite.
+        Positive semidefinite, and symmetric to rounding: its symmetric part is what counts.
     c : array_like, shape (n,), optional
         Zero by default.
 
@@ -102,17 +103,15 @@ class QuadraticRegularizer(Regularizer):
 
     def __init__(self, Q: Any, c: Any = None) -> None:
         host = checks.matrix("Q", Q)
-        if host.shape[0] != host.shape[1]:
+        if host.shape[0] != host.shape[1] or not len(host):
             raise ValueError(f"`Q` must be a finite square matrix, got shape {host.shape}.")
         if not np.allclose(host, host.T, rtol=1e-10, atol=1e-12 * np.abs(host).max(initial=0.0)):
             raise ValueError("`Q` must be symmetric; pass (Q + Q.T) / 2.")
-        spectrum = np.linalg.eigvalsh(host)
-        rounding = 8 * len(host) * np.finfo(float).eps * np.abs(spectrum).max(initial=0.0)
-        if len(spectrum) and spectrum[0] < -rounding:
-            raise ValueError(f"`Q` must be positive semidefinite, its smallest eigenvalue is {spectrum[0]:.3g}.")
+        host = symmetric_part(host[None])[0]
+        semidefinite, self.strong_convexity = convexity(host[None])
+        if not semidefinite:
+            raise ValueError(f"`Q` must be positive semidefinite, its smallest eigenvalue is {np.linalg.eigvalsh(host)[0]:.3g}.")
         linear = np.zeros(len(host)) if c is None else checks.vector("c", c, len(host))
-        # a proven constant: the computed eigenvalue less its rounding error
-        self.strong_convexity = max(float(spectrum[0] - rounding), 0.0) if len(spectrum) else 0.0
         self.Q: Any = host
         self.c: Any = linear
 

@@ -37,3 +37,14 @@ def test_derivatives_and_strong_convexity(regularizer):
 def test_errors(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_asymmetry_within_rounding_is_removed():
+    bound = mo.QuadraticRegularizer([[1.0, 1 + 4e-11], [1 - 4e-11, 1.0]])  # the symmetric part is singular
+    assert bound.strong_convexity == 0.0
+    np.testing.assert_array_equal(bound.hessian(2), np.ones((2, 2)))
+
+
+def test_negative_curvature_beside_a_large_one_is_refused():
+    with pytest.raises(ValueError, match=r"`Q` must be positive semidefinite, its smallest eigenvalue is -0\.0001"):
+        mo.QuadraticRegularizer(np.diag([1e12, -1e-4]))

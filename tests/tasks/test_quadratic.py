@@ -97,3 +97,13 @@ def test_magnitudes_are_those_of_the_terms_of_a_loss():
         seen = HostEvaluation(family.at(x), family.space)
         assert isinstance(seen.magnitudes, np.ndarray)
         assert seen.magnitudes.tolist() == [4e8, 1e8 + 1]
+
+
+@pytest.mark.parametrize("convert", [np.asarray, torch.as_tensor], ids=["numpy", "torch"])
+@pytest.mark.parametrize("asymmetry", [0.0, 1e-13])
+def test_asymmetry_within_rounding_is_removed(convert, asymmetry):
+    given_ = np.array([[[1.0, 1.0 + asymmetry], [1.0 - asymmetry, 1.0]]])  # the symmetric part is singular
+    tasks = QuadraticTasks(convert(given_))
+    assert (tasks.convex, tasks.strong_convexity) == (True, 0.0)
+    np.testing.assert_array_equal(tasks.quadratics()[0], np.ones((1, 2, 2)))
+    assert given_[0, 0, 1] == 1.0 + asymmetry
