@@ -24,13 +24,13 @@ from minimax_opt.arrays import Array, Host
 from minimax_opt.problem import Point, Problem
 from minimax_opt.result import Status
 from minimax_opt.solvers.base import Solver, State, Target
+from minimax_opt.solvers.recession import falls_forever, unbounded
 from minimax_opt.solvers.simplex_qp import solve_simplex_qp
 from minimax_opt.solvers.tangent import first_weights, least_weights
 
 EPS = float(np.finfo(float).eps)
 MAX_TASKS = 500
 MAX_BYTES = 2e9  # of the K Hessians
-UNBOUNDED = 1e15  # a value this far below zero, in units of the losses at x0, has no lower bound
 RIDGES = (0.0, 1e-13, 1e-11, 1e-9, 1e-7, 1e-5)  # relative to the diagonal of H(w), tried in turn where H(w) is singular
 
 
@@ -72,8 +72,8 @@ class DualState(State):
     ----------
     model : GramModel
     target : Target
-    scale : float
-        Size of the losses at x0.
+    start : Point
+        x0.
     dual : float
         g(weights); -inf at x0, which is not an x(w).
     gradients : ndarray, shape (K, n)
@@ -84,7 +84,7 @@ class DualState(State):
 
     model: Any = None
     target: Any = None
-    scale: float = 1.0
+    start: Any = None
     dual: float = -np.inf
     gradients: Any = None
     factor: Any = None
@@ -139,8 +139,7 @@ class DualNewton(Solver):
         generator: np.random.Generator,
     ) -> DualState:
         """x0, with A there."""
-        scale = float(np.abs(point.losses).max())
-        state = DualState(point, first_weights(problem, weights0), model=GramModel(problem), target=target, scale=scale)
+        state = DualState(point, first_weights(problem, weights0), model=GramModel(problem), target=target, start=point)
         state.gradients = state.model.gradients(point.x)
         state.certify = weights0 is not None  # a warm start may be the solution
         return state
@@ -167,7 +166,7 @@ class DualNewton(Solver):
             end_slope = float(new.point.losses @ direction)
             secant = slope / (slope - end_slope) if end_slope < 0 < slope else 0.5  # g is concave: its slope falls
             length *= min(max(secant, 0.1), 0.7)
-        state.status = Status.STALLED
+        state.status = Status.UNBOUNDED if falls_forever(problem, state.start, point) else Status.STALLED
         return state
 
 
@@ -175,7 +174,7 @@ def _respond(state: DualState, weights: Host) -> DualState:
     """The state at x(w), by one Newton step of F_w from the state's point."""
     point, hessian, gradient = state.point, state.model.hessian(weights), weights @ state.gradients
     before, diagonal = point.weighted_value(weights), hessian.diagonal().copy()
-    diagonal += EPS * diagonal.max()
+    diagonal += EPS * (diagonal.max() or 1.0)
     new, dual, factor = point, -np.inf, state.factor
     for ridge in RIDGES:
         if ridge:
@@ -187,10 +186,10 @@ def _respond(state: DualState, weights: Host) -> DualState:
         dual = new.weighted_value(weights)
         if dual <= before + 1e4 * _rounding(state):  # else H(w) is singular to rounding, and the step is noise
             break
-    state = DualState(new, weights, model=state.model, target=state.target, scale=state.scale, dual=dual, factor=factor)
+    state = DualState(new, weights, model=state.model, target=state.target, start=state.start, dual=dual, factor=factor)
     state.gradients = state.model.gradients(new.x)
     state.certify = new.value - dual <= state.target.gap(new.value)
-    if new.value < -UNBOUNDED * (1.0 + state.scale):
+    if unbounded(point.problem, state.start, new):
         state.status = Status.UNBOUNDED
     return state
 

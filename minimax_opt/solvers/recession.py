@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from minimax_opt.arrays import HOST, Host
 from minimax_opt.problem import Point, Problem
+from minimax_opt.solvers.tangent import gradients
 
-ABSURD = 1e15  # other losses count as unbounded this far below zero, relative to those at the start
+ABSURD = 1e15  # losses without a proof count as unbounded this far below zero, relative to those at the start
 
 
 def unbounded(problem: Problem, start: Point, point: Point) -> bool:
-    """Whether the worst case falls forever along d = x - x0: shown for affine and quadratic tasks, else presumed from the value.
-
-    Along d the losses are f(x0) + a J d + a^2 (d'H_k d) / 2: without lower end where d'H_k d = 0 for all k and the worst case of
-    J d is below zero. A bounded problem has no such d: some w in W satisfies <w, J d> >= 0 for each of them.
+    """Whether the worst case falls forever: proven for convex affine and quadratic tasks, else presumed from the value at `point`.
 
     Parameters
     ----------
     problem : Problem
-        Convex.
     start, point : Point
         x0 and x.
 
@@ -30,19 +28,47 @@ def unbounded(problem: Problem, start: Point, point: Point) -> bool:
     >>> unbounded(problem, problem.at(np.zeros(2)), problem.at(np.array([-1.0, 0.0])))
     True
     """
-    if problem.strong_convexity > 0 or not point.value < start.value:
+    confined = problem.domain is not None and problem.domain.bounded
+    if problem.strong_convexity > 0 or confined or not point.value < start.value:
         return False
     size = 1.0 + float(np.abs(start.losses).max())
-    if problem.tasks.curvature == "general":
+    if problem.tasks.curvature == "general" or not problem.convex:
         return point.value < -ABSURD * size
-    direction = point.x - start.x
-    if problem.tasks.curvature == "quadratic" or problem.regularizer is not None:
-        if point.value > -1e3 * size:  # not suspicious yet: spare the Hessian
-            return False
-        hessian = start.hessian(problem.ambiguity.prior_weights(problem.n_tasks))
-        if float(direction @ hessian @ direction) > 1e-13 * float(np.trace(hessian)) * float(direction @ direction):
-            return False
-    jacobian = start.jacobian()
-    pull = 0.0 if problem.regularizer is None else float(problem.regularizer.gradient(start.x) @ direction)
-    steepest = float(np.sqrt(np.einsum("kj,kj->k", jacobian, jacobian).max()))
-    return problem.worst_case(jacobian @ direction) + pull < -1e-10 * steepest * float(np.linalg.norm(direction))
+    if _curved(problem) and point.value > -1e3 * size:  # not suspicious yet: spare the Hessian
+        return False
+    return falls_forever(problem, start, point)
+
+
+def falls_forever(problem: Problem, start: Point, point: Point) -> bool:
+    """Whether the flat part d of x - x0 proves that the worst case of affine or convex quadratic tasks has no lower end.
+
+    Along d the losses are f(x0) + a J d + a^2 (d'H_k d) / 2: without lower end where d'H_k d = 0 for all k and the worst case of
+    J d is below zero. A bounded problem has no such d: some w in W satisfies <w, J d> >= 0 for each of them. A computed kernel is
+    exact up to rounding over the gap in the spectrum, so that the flat part has to explain most of the fall along x - x0.
+    All comparisons are between sums of terms of the same unit: the units of the variables play no part.
+    """
+    A, d = gradients(start), point.x - start.x
+    d = d / (np.abs(d).max() or 1.0)
+    whole = problem.worst_case(A @ d)
+    if _curved(problem):
+        d = _flat_part(start.hessian(problem.ambiguity.prior_weights(problem.n_tasks)), d)
+    slope = problem.worst_case(A @ d)
+    rounding = 8 * len(d) * HOST.eps * float((np.abs(A) @ np.abs(d)).max())
+    return slope < -rounding and slope < 0.5 * whole
+
+
+def _curved(problem: Problem) -> bool:
+    return problem.tasks.curvature != "affine" or problem.regularizer is not None
+
+
+def _flat_part(hessian: Host, d: Host) -> Host:
+    """The projection of d on the kernel of a positive semidefinite Hessian, in the metric of its diagonal."""
+    scale = np.sqrt(np.maximum(hessian.diagonal(), 0.0))
+    scale[scale == 0] = 1.0
+    eigenvalues, vectors = np.linalg.eigh(hessian / np.outer(scale, scale))
+    kernel = vectors[:, eigenvalues <= 8 * len(d) * HOST.eps * eigenvalues[-1]]
+    flat: Host = kernel @ (kernel.T @ (scale * d)) / scale
+    return flat
+
+
+__all__ = ["falls_forever", "unbounded"]

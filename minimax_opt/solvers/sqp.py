@@ -83,7 +83,7 @@ class SQP(Solver):
     ) -> SQPState:
         """The QP at x0 in a multiple of the identity."""
         weights, A = first_weights(problem, weights0), gradients(point)
-        state = SQPState(point, weights, target=target, gradients=A, generator=generator)
+        state = SQPState(point, weights, target=target, gradients=A, generator=generator, start=point)
         state.scale = float(np.abs(point.losses).max())
         if not all_finite(A):
             state.status = Status.NON_FINITE

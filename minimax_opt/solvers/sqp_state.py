@@ -12,11 +12,11 @@ from minimax_opt.problem import Problem
 from minimax_opt.result import Status
 from minimax_opt.solvers.base import State, Target
 from minimax_opt.solvers.metric import Metric
+from minimax_opt.solvers.recession import unbounded
 
 EPS, TINY = float(np.finfo(float).eps), float(np.finfo(float).tiny)
 WINDOW = 3  # iterations over which the rate of progress is measured
 MAX_FAILURES = 8
-UNBOUNDED = 1e15  # a value this far below zero, in units of the losses at x0, has no lower bound
 
 
 @dataclass
@@ -32,8 +32,10 @@ class SQPState(State):
         A B^{-1} A' at `point`.
     generator : numpy.random.Generator
         Draws the rows of sampled Hessians.
+    start : Point
+        x0.
     scale : float
-        Size of the losses at x0.
+        Size of the losses there.
     gradients : ndarray, shape (K, n)
         A.
     direction : ndarray, shape (n,)
@@ -53,6 +55,7 @@ class SQPState(State):
     metric: Metric = field(default_factory=lambda: Metric(1.0))
     model: Any = None
     generator: Any = None
+    start: Any = None
     scale: float = 1.0
     gradients: Any = None
     direction: Any = None
@@ -99,7 +102,7 @@ class SQPState(State):
         self.failures = 0 if improved else self.failures + 1
         if self.failures > MAX_FAILURES:
             self.status = Status.STALLED
-        if point.value < -UNBOUNDED * (1.0 + self.scale):
+        if unbounded(problem, self.start, point):
             self.status = Status.UNBOUNDED
         self.best_value, self.best_optimality = min(self.best_value, point.value), min(self.best_optimality, optimality)
 

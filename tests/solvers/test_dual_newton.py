@@ -174,3 +174,11 @@ def test_refuses_what_would_not_fit_in_memory():
     A[:, 0, 0] = 1.0
     with pytest.raises(ValueError, match="would store 100 Hessians of order 2000"):
         solve(mo.LeastSquaresTasks(A, np.zeros((100, 1))))
+
+
+def test_constant_losses():
+    res = mo.minimize_max(mo.LeastSquaresTasks([[[0.0]], [[0.0]]], [[1.0], [2.0]]))
+    assert res.success
+    assert res.fun == 4.0
+    assert res.lower_bound == pytest.approx(4.0, rel=1e-12)
+    np.testing.assert_allclose(res.weights, [0.0, 1.0], atol=1e-12)

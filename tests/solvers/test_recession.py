@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import linprog
 
 import minimax_opt as mo
 
@@ -54,3 +55,55 @@ def test_bounded(name, distance):
     start = distance * np.random.default_rng(1).standard_normal(tasks.n_variables)
     result = mo.minimize_max(tasks, start, method="interior-point", tol=1e-9, **options)
     assert result.success, result
+
+
+LARGE = {
+    "minus 5e15": mo.QuadraticTasks([[[1.0]]], [[-1e8]]),
+    "variables of different units": mo.QuadraticTasks([np.diag([1e12, 1e-3])], [[0.0, -1e3]]),
+}
+
+
+@pytest.mark.parametrize("method", ["dual-newton", "sqp", "interior-point"])
+@pytest.mark.parametrize("name", LARGE)
+def test_large_negative_values_are_no_proof(name, method):
+    """min x'Px/2 + q'x = -q'P^{-1}q/2."""
+    P, q, _ = LARGE[name].quadratics()
+    result = mo.minimize_max(LARGE[name], method=method)
+    assert result.status is mo.Status.CONVERGED
+    assert result.fun == pytest.approx(-0.5 * q[0] @ np.linalg.solve(P[0], q[0]), rel=1e-6)
+
+
+@pytest.mark.parametrize("method", ["dual-newton", "sqp", "interior-point"])
+@pytest.mark.parametrize("scale", [1.0, 1e-20, 1e20])
+def test_linear_functions_given_as_quadratics(method, scale):
+    tasks = mo.QuadraticTasks(np.zeros((2, 2, 2)), scale * np.array([[1.0, 1.0], [2.0, 0.0]]))
+    with np.errstate(all="ignore"):  # a quasi-Newton method takes steps of any size
+        assert mo.minimize_max(tasks, method=method).status is mo.Status.UNBOUNDED
+
+
+@pytest.mark.parametrize("method", ["dual-newton", "sqp", "interior-point"])
+@pytest.mark.parametrize(("n", "rank"), [(3, 1), (20, 10), (40, 39)])
+def test_a_flat_direction_along_no_axis(n, rank, method):
+    """Quadratics with a common kernel: unbounded where all fall along it, bounded where nothing does."""
+    rng = np.random.default_rng(n)
+    basis = np.linalg.qr(rng.standard_normal((n, n)))[0]
+    units = 10.0 ** rng.integers(-4, 5, n)  # of the variables
+    curved = basis[:, :rank]
+    P = np.stack([(curved * rng.uniform(0.1, 1, rank)) @ curved.T for _ in range(3)]) * np.outer(units, units)
+    P = (P + P.swapaxes(1, 2)) / 2
+    inside = rng.standard_normal((3, n)) @ curved @ curved.T * units
+    falling = inside + np.array([[0.1], [0.2], [0.3]]) * basis[:, -1] * units
+    assert mo.minimize_max(mo.QuadraticTasks(P, falling), method=method).status is mo.Status.UNBOUNDED
+    assert mo.minimize_max(mo.QuadraticTasks(P, 1e3 * inside), method=method).status is not mo.Status.UNBOUNDED
+
+
+@pytest.mark.parametrize("units", [[1.0, 1.0, 1.0, 1.0], [1e4, 1e4, 1e-4, 1e-8]])
+def test_a_linear_programme_in_any_units(units):
+    """scipy's HiGHS finds that it has no lower bound, too."""
+    A = np.array(
+        [[1, -2, -2, 2], [-1, -2, -2, -2], [0, -2, -1, 1], [0, 0, 0, 1], [1, -1, -1, -1], [-2, -2, 2, 0], [-1, -1, -2, -1], [1, 2, -2, -2]]
+    )  # fmt: skip
+    b = np.array([-1.0, 1, 1, -3, 1, -1, -2, 2])
+    epigraph = linprog([0.0] * 4 + [1.0], np.c_[A, -np.ones(8)], -b, bounds=(None, None))
+    assert epigraph.status == 3
+    assert mo.minimize_max(mo.AffineTasks(A * units, b)).status is mo.Status.UNBOUNDED
