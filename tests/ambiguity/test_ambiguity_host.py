@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
@@ -98,3 +99,32 @@ def test_violations_are_seen():
     far = np.array([0.7, 0.1, 0.1, 0.1])
     assert ChiSquareBall(0.1).constraints(4).violation(far) == pytest.approx(2 * ((far - q) ** 2).sum() - 0.1)
     assert Simplex().constraints(2).violation(np.array([np.nan, 1.0])) == INF
+
+
+@pytest.mark.parametrize("prior", [None, PRIOR], ids=["uniform", "prior"])
+@pytest.mark.parametrize("radius", [1e-6, 1e-10, 1e-14, 1e-18])
+def test_weights_on_tiny_kl_balls_are_at_the_boundary(radius, prior):
+    """The divergence by 50 digits, of weights and prior that are normalised there."""
+    ball, losses = KLBall(radius, prior), np.array([1.0, -2.0, 0.5, 3.0, 0.0])
+    constraint = ball.constraints(N_TASKS).ball
+    for w in (ball.host_weights(losses), respond(losses, ball)):
+        with localcontext() as context:
+            context.prec = 50
+            exact_w, exact_q = ([Decimal(float(a)) for a in vector] for vector in (w, constraint.prior))
+            p, q = ([a / sum(vector) for a in vector] for vector in (exact_w, exact_q))
+            divergence = float(sum(a * (a / b).ln() for a, b in zip(p, q, strict=True)))
+        assert constraint.value(w) == pytest.approx(divergence, rel=1e-12)
+        assert divergence == pytest.approx(radius, rel=64 * np.finfo(float).eps / math.sqrt(radius))
+
+
+def test_the_divergence_is_smooth_where_its_formula_changes():
+    """Against 50 digits, from next to the prior to far from it."""
+    prior = np.array([0.5, 0.5])
+    for s in [1e-12, 1e-6, 0.01, 0.0299, 0.0301, 0.3, 0.499, 0.501, 0.9, 1 - 1e-9]:
+        w = prior * [1 - s, 1 + s]
+        with localcontext() as context:
+            context.prec = 50
+            a, b = (2 * Decimal(float(v)) for v in w)
+            exact = float((a * a.ln() - (a - 1) + b * b.ln() - (b - 1)) / 2)
+        constraint = KLBall(1.0).constraints(2).ball
+        assert constraint.value(w) == pytest.approx(exact, rel=1e-13)
