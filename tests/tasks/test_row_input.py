@@ -105,7 +105,11 @@ REFUSED = {
         ValueError,
         r"`sample_weights`, task 1 must be nonnegative .* smallest entry -1",
     ),
-    "zero weights": (([A], [B], [B]), ValueError, r"`sample_weights`, task 0 must be nonnegative with a positive sum, .* largest entry 0"),
+    "zero weights": (
+        ([A], [B], [B]),
+        ValueError,
+        r"`sample_weights`, task 0 must be nonnegative with a positive sum, .* largest entry 0",
+    ),
     "mixture": (([torch.ones(3, 2)], [B]), TypeError, r"must be all NumPy or all torch, got both; convert one of them"),
     "dtypes": (
         ([torch.ones(3, 2)], [torch.zeros(3).double()]),
