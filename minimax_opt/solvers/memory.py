@@ -131,7 +131,9 @@ class Memory:
     def _runs_away(self, point: Point) -> bool:
         problem = self.problem
         bounded = problem.strong_convexity > 0 or (problem.domain is not None and problem.domain.bounded)
-        return not bounded and self.certificate.kind == "none" and point.value < -UNBOUNDED_BELOW * max(self.scale, 1.0)
+        proves_it = self.solver.certifies_itself and problem.tasks.curvature != "general"  # by a direction of recession
+        small = point.value < -UNBOUNDED_BELOW * max(self.scale, 1.0)
+        return small and not bounded and not proves_it and self.certificate.kind == "none"
 
     def record(self, value: float) -> None:
         """Add this iteration's row to the trace."""

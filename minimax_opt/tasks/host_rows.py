@@ -15,7 +15,7 @@ class HostRows(RowData):
 
     space = HOST
 
-    def __init__(self, A: Host, b: Host, sizes: Host, scale: Host | None = None) -> None:
+    def __init__(self, A: Host, b: Host, sizes: Array, scale: Host | None = None) -> None:
         super().__init__(A, b, sizes, scale)
         self._starts = self.offsets[:-1]
         self._task_ids = np.repeat(np.arange(self.n_tasks), self.sizes)

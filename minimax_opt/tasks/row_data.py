@@ -35,7 +35,7 @@ class RowData(ABC):
     space: Space
     block_entries = 1 << 20  # rows are scaled in blocks of about this many: they stay in the cache, and never double the memory
 
-    def __init__(self, A: Array, b: Array, sizes: Host, scale: Array | None = None) -> None:
+    def __init__(self, A: Array, b: Array, sizes: Array, scale: Array | None = None) -> None:
         self.A, self.b, self.scale = A, b, scale
         self.sizes = np.asarray(sizes, dtype=np.int64)
         self.offsets = np.concatenate([[0], np.cumsum(self.sizes)])

@@ -12,7 +12,7 @@ from minimax_opt.tasks.row_data import RowData
 class TorchRows(RowData):
     """Rows in torch, on whatever device they came."""
 
-    def __init__(self, A: torch.Tensor, b: torch.Tensor, sizes: Host, scale: torch.Tensor | None = None) -> None:
+    def __init__(self, A: torch.Tensor, b: torch.Tensor, sizes: Array, scale: torch.Tensor | None = None) -> None:
         super().__init__(A, b, sizes, scale)
         self.space = Space("torch", A.dtype, A.device)
         self._lengths = torch.as_tensor(self.sizes, device=A.device)
