@@ -229,3 +229,20 @@ def test_results_behave_like_scipys():
     assert (res == copy.deepcopy(res)) is False
     with pytest.raises(KeyError):
         res["nonsense"]
+
+
+def test_a_numpy_function_in_float32_is_no_disproof():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((64, 2)).astype(np.float32), rng.standard_normal(64).astype(np.float32)
+
+    def fun(x):
+        z = X @ x.astype(np.float32)
+        return np.stack([((z - y) ** 2).mean(), ((z + y) ** 2).mean()])
+
+    def jac(x):
+        z = X @ x.astype(np.float32)
+        return np.stack([2 * (z - y) @ X, 2 * (z + y) @ X]) / 64
+
+    for method in ("accelerated", "mirror-prox"):
+        res = mo.minimize_max(fun, np.zeros(2), jac, convex=True, domain=mo.Box(-3, 3), method=method, tol=1e-4)
+        assert res.success, res

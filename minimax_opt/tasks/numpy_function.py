@@ -70,11 +70,18 @@ class NumPyTasks(Tasks):
         """Evaluate the losses at `x`, shape (n,)."""
         x = np.array(x, dtype=np.float64)
         if self.jac is not True:
-            return NumPyEvaluation(self, x, as_losses(self.fun(x.copy())), None)
+            return NumPyEvaluation(self, x, self._noted(self.fun(x.copy())), None)
         result = self.fun(x.copy())
         if not isinstance(result, tuple) or len(result) != 2:
             raise TypeError(f"`fun` must return (losses, Jacobian) with jac=True, got {type(result).__name__}.")
-        return NumPyEvaluation(self, x, as_losses(result[0]), result[1])
+        return NumPyEvaluation(self, x, self._noted(result[0]), result[1])
+
+    def _noted(self, values: Any) -> Host:
+        """The losses; their dtype says how they are rounded."""
+        dtype = getattr(values, "dtype", None)
+        if dtype in (np.float16, np.float32):
+            self.losses_eps = float(np.finfo(dtype).eps)
+        return as_losses(values)
 
 
 class NumPyEvaluation(Evaluation):
