@@ -149,7 +149,7 @@ class InteriorPoint(Solver):
     def _direction(self, linear: Linearisation, goal: float, separate: bool) -> tuple[Step, tuple[float, float]]:
         """Predictor and correctors; the step, and its lengths for (u, z, v) and for (x, t, s, y, eta).
 
-        In a linear program the two groups meet in no condition but the pairs, so that their lengths may be `separate`.
+        With affine losses the two groups meet in no condition but the pairs and eta R'(u), so that their lengths may be `separate`.
         """
         slack, multiplier = linear.iterate.slack, linear.iterate.multiplier
         n_pairs = len(slack)

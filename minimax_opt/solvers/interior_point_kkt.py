@@ -28,6 +28,7 @@ from minimax_opt.problem import Point
 from minimax_opt.solvers.interior_point_adversary import Adversary
 
 PIVOT = 1e-14  # shift of a singular matrix of unit diagonal; refinement takes its effect back where the system is consistent
+TRUSTED = 0.25  # share of a weight that the ball's second-order correction may move it by
 
 
 @dataclass
@@ -204,7 +205,11 @@ class Linearisation:
         return Step(dx, np.concatenate(slack), np.concatenate(multiplier), level)
 
     def ball_remainder(self, step: Step, a: float, b: float) -> tuple[Host, float] | None:
-        """What a step of length a in u and b in eta leaves, beyond first order, in the residuals of u and of the ball."""
+        """What a step of length a in u and b in eta leaves, beyond first order, in the residuals of u and of the ball.
+
+        In the residual of a u_k no more than would move u_k by the share TRUSTED: log u_k falls without end as u_k nears zero, and a
+        correction of that size sets off cycles of long steps that never reduce the residuals.
+        """
         ball = self.adversary.ball
         if ball is None:
             return None
@@ -212,7 +217,8 @@ class Linearisation:
         moved = self.u + du
         linear = self.eta * (self.slope + ball.curvature(self.u) * du) + d_eta * self.slope
         value = ball.value(self.u) + float(self.slope @ du)
-        return linear - (self.eta + d_eta) * ball.gradient(moved), value - ball.value(moved)
+        limit = TRUSTED * self.u / self.d
+        return np.clip(linear - (self.eta + d_eta) * ball.gradient(moved), -limit, limit), value - ball.value(moved)
 
     def _weights_step(self, dx: Host, free: Host, lift: float) -> Host:
         """The change of u, D (C dx + centred right-hand side) + D lift."""

@@ -12,7 +12,6 @@ from minimax_opt.solvers.interior_point_kkt import Iterate, Linearisation
 
 NEAR = 1e-3  # how far a warm start keeps from the boundary
 TINY = float(np.finfo(float).tiny ** 0.5)
-LEAST_RATIO = 0.3  # a ball's worst case is approached until some u falls to this share of the prior
 
 
 def improved(point: Point, adversary: Adversary) -> tuple[Point, float]:
@@ -46,8 +45,7 @@ def first_iterate(point: Point, adversary: Adversary, scale: float) -> Iterate:
     u = adversary.prior
     if adversary.ball is not None:  # near its boundary: at the prior the ball's gradient would not show the boundary
         worst = adversary.unmixed(point.problem.ambiguity.host_weights(point.losses))
-        depth = max(1.0 - float((worst / u).min()), 1e-3)
-        u = u + min(np.sqrt(1.0 - min(0.5, 2.0 / adversary.n_tasks)), (1.0 - LEAST_RATIO) / depth) * (worst - u)
+        u = u + np.sqrt(1.0 - min(0.5, 2.0 / adversary.n_tasks)) * (worst - u)  # every u keeps about 1/K of the prior
     return centred(point, adversary, u, effect / adversary.n_tasks)
 
 

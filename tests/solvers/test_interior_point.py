@@ -114,6 +114,63 @@ def test_balls_of_every_size(ball, radius):
         assert result.fun == pytest.approx(solve(problems.BASE[0]).fun, rel=1e-8)
 
 
+def heavy_tailed(seed, rows=60, n=4):
+    """A Chebyshev fit with outliers."""
+    rng = np.random.default_rng(seed)
+    A = np.c_[np.ones(rows), rng.standard_normal((rows, n - 1))]
+    b = A @ np.arange(1.0, n + 1) + 20 * rng.standard_t(3, rows)
+    return problems.Case(f"rows{rows}_n{n}_{seed}", mo.ChebyshevTasks(A, b), lambda x: [*(A @ x - b), *(b - A @ x)])
+
+
+@pytest.mark.parametrize("radius", [0.02, 0.1, 0.2, 1.0])
+@pytest.mark.parametrize("floor", [0.0, 0.1])
+@pytest.mark.parametrize("ball", [mo.KLBall, mo.ChiSquareBall])
+def test_affine_tasks_in_a_ball(ball, floor, radius):
+    for seed in range(10):
+        case = dataclasses.replace(heavy_tailed(seed), ambiguity=ball(radius, floor=floor))
+        result = solve(case)
+        check(case, result)
+        assert result.nit <= 15
+
+
+@pytest.mark.filterwarnings("ignore:Solution may be inaccurate")
+@pytest.mark.parametrize("n", [2, 10])
+@pytest.mark.parametrize("ambiguity", [mo.KLBall(0.2), mo.ChiSquareBall(0.1, floor=0.1), mo.CVaR(0.1)], ids=str)
+def test_affine_tasks_agree_with_cvxpy(ambiguity, n):
+    case = dataclasses.replace(heavy_tailed(3, n=n), ambiguity=ambiguity)
+    assert solve(case).fun == pytest.approx(cvxpy_reference.solve(case)[1], rel=1e-7)
+
+
+@pytest.mark.parametrize("radius", [0.05, 0.1, 0.2])
+def test_a_thousand_affine_tasks_in_a_ball(radius):
+    for seed in range(4):
+        case = dataclasses.replace(heavy_tailed(seed, rows=500), ambiguity=mo.KLBall(radius))
+        result = solve(case)
+        check(case, result)
+        assert result.nit <= 10
+
+
+def test_affine_tasks_under_an_uneven_prior():
+    """Weights over many decades, which steps take to nearly zero: the correction for the curvature of log u must know its limits."""
+    for seed in range(20):
+        prior = np.random.default_rng(seed).dirichlet(np.full(60, 0.1)) + 1e-8
+        prior = np.concatenate([prior, prior]) / (2 * prior.sum())  # uneven in the signs of a residual it would be unbounded
+        case = dataclasses.replace(heavy_tailed(seed), ambiguity=mo.KLBall(1.0, prior=tuple(prior)))
+        result = solve(case)
+        check(case, result)
+        assert result.nit <= 15
+
+
+def test_a_weight_that_a_step_takes_to_nearly_zero_is_no_obstacle():
+    """The second-order correction of log u, unlimited, made this one cycle far from the solution."""
+    rng = np.random.default_rng(35)
+    tasks = mo.AffineTasks(rng.standard_normal((20, 5)), np.exp(1.5 * rng.standard_normal(20)) * rng.standard_normal(20))
+    start, ambiguity = 30 * rng.standard_normal(5), mo.KLBall(0.3, floor=0.1)
+    result = mo.minimize_max(tasks, start, method="interior-point", ambiguity=ambiguity, regularizer=mo.Ridge(1e-3), tol=TOL)
+    assert result.success
+    assert result.nit <= 25
+
+
 @pytest.mark.parametrize("ambiguity", [mo.CVaR(1.0), mo.KLBall(0.0), mo.ChiSquareBall(0.0)], ids=str)
 def test_a_set_of_one_point_gives_the_mean(ambiguity):
     A, b = np.random.default_rng(0).standard_normal((3, 5, 2)), np.random.default_rng(1).standard_normal((3, 5))

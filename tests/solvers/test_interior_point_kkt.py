@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import minimax_opt as mo
 from minimax_opt.problem import Problem
 from minimax_opt.solvers.interior_point_adversary import Adversary
-from minimax_opt.solvers.interior_point_kkt import Iterate, Linearisation, longest
+from minimax_opt.solvers.interior_point_kkt import TRUSTED, Iterate, Linearisation, longest
 from minimax_opt.solvers.interior_point_move import moved
 from minimax_opt.solvers.interior_point_start import first_iterate
 
@@ -85,6 +85,16 @@ def test_the_ball_remainder_is_what_linearisation_leaves(ambiguity):
     np.testing.assert_allclose(after.residual, linear.residual + change + bend_u, atol=1e-13)
     first_order = linear.ball_residual - ball.gradient(u) @ du - a * step.slack[-1]
     assert after.ball_residual == pytest.approx(first_order + bend_ball, abs=1e-13)
+
+
+def test_the_ball_remainder_is_trusted_only_so_far():
+    """Next to the boundary the logarithm's remainder grows without end; what is corrected may move no weight by more than a share."""
+    linear = linearisation(mo.KLBall(0.2))
+    assert linear.factor()
+    step = linear.step(np.zeros(linear.adversary.n_pairs))
+    step.slack[:5] = -(1 - 1e-9) * linear.u
+    bend, _ = linear.ball_remainder(step, 1.0, 0.0)
+    np.testing.assert_allclose(linear.d * np.abs(bend), TRUSTED * linear.u)
 
 
 def test_slacks_absorb_the_curvature_of_the_losses():
