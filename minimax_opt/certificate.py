@@ -64,7 +64,9 @@ REASONS = {
 NOT_CONVEX = Certificate(
     float("nan"), "none", "none: convexity is neither known nor declared (pass `convex=True` if every loss is convex)"
 )
-INEXACT = Certificate(float("nan"), "none", "none: gradients by finite differences prove nothing (pass `jac` or a torch function)")
+INEXACT = Certificate(
+    float("nan"), "none", "none: gradients by finite differences prove nothing (pass `jac` or a torch function)"
+)
 NO_BOUND = Certificate(
     float("nan"),
     "none",
@@ -151,7 +153,9 @@ def curvature_bound(point: Point, weights: Array) -> float:
     hessian = point.hessian(weights)
     scale = np.sqrt(np.maximum(np.diag(hessian), np.finfo(float).tiny))
     factor, info = lapack.dpotrf(hessian / np.outer(scale, scale), lower=True, clean=True)
-    smallest = float(lapack.dpocon(factor, 1.0, uplo="L")[0]) if info == 0 else 0.0  # 1/|H^-1|, of the order of the least eigenvalue
+    smallest = (
+        float(lapack.dpocon(factor, 1.0, uplo="L")[0]) if info == 0 else 0.0
+    )  # 1/|H^-1|, of the order of the least eigenvalue
     eps = problem.eps
     noise = 8 * len(scale) * eps
     if smallest <= 4 * noise:

@@ -184,7 +184,9 @@ def test_no_mini_batch_step_is_lost(method, option):
 def test_the_callback_sees_a_running_solve_and_its_own_trace():
     seen = []
     tasks = mo.LeastSquaresTasks([np.eye(2)] * 2, [np.zeros(2), np.array([2.0, 0.0])])
-    mo.minimize_max(tasks, np.ones(2), method="mirror-prox", callback=lambda intermediate_result: seen.append(intermediate_result))
+    mo.minimize_max(
+        tasks, np.ones(2), method="mirror-prox", callback=lambda intermediate_result: seen.append(intermediate_result)
+    )
     assert all(res.status is mo.Status.RUNNING for res in seen)
     assert [len(res.trace) for res in seen] == list(range(2, len(seen) + 2))
 

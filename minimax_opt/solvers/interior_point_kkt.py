@@ -129,7 +129,7 @@ class Linearisation:
     def _cholesky(self, matrix: Host, damping: float) -> bool:
         """The factor of the matrix scaled to unit diagonal, shifted as little as a factor needs."""
         diagonal = matrix.diagonal()
-        diagonal = np.maximum(diagonal, 1e-30 * (float(diagonal.max()) or 1.0))
+        diagonal = np.maximum(diagonal, 1e-30 * (float(np.abs(diagonal).max()) or 1.0))
         self.scale = 1.0 / np.sqrt(diagonal)
         if not np.isfinite(self.scale).all():
             return False
