@@ -17,6 +17,12 @@ on s >= -1). Maximising over d, with P the projector orthogonal to M^{-1/2} 1 an
 
 which bounds |h| once rho times the smallest singular value of P M^{-1/2} J exceeds |grad F_v(x)|: rho is of order sqrt(theta), the gradient
 of order theta.
+
+*The centre* (every set). Where w itself lies on so many faces that too little can be traded (degenerate linear programs), any other v in W
+with grad F_v(x) near 0 does: the inequality above asks for no more. Take the one nearest to the prior, v_k ~ q_k exp(<B_k, lambda>) with
+lambda = argmin log sum_k q_k exp(<B_k, lambda>), where the rows of B are such that sum_k v_k B_k = grad F_v(x) (Csiszar's I-projection). It is
+interior to the simplex. Without a ball, M = diag(1 / room_k^2) with room = min(v, cap - v), rho = 1 and P orthogonal to M^{-1/2} 1 only.
+R then is of the size of the whole level set and more, but it multiplies a |grad F_w(x)| that is rounding.
 """
 
 from __future__ import annotations
@@ -32,6 +38,7 @@ if TYPE_CHECKING:
     from minimax_opt.problem import Point
 
 EPS = float(np.finfo(float).eps)
+CENTRE_STEPS = 50  # about ten are needed; where no v in W has grad F_v(x) = 0, none suffice
 
 
 def level_set_radius(point: Point, weights: Host, scale: Host | float = 1.0) -> float:
@@ -47,8 +54,10 @@ def level_set_radius(point: Point, weights: Host, scale: Host | float = 1.0) -> 
         Units of the variables, > 0.
     """
     if point.problem.ambiguity.constraints(point.problem.n_tasks).binding_ball is None:
-        return _radius_by_trades(point, weights, scale)
-    return _radius_by_ball(point, weights, scale)
+        radius = _radius_by_trades(point, weights, scale)
+    else:
+        radius = _radius_by_ball(point, weights, scale)
+    return radius if np.isfinite(radius) else _radius_at_centre(point, scale)
 
 
 def _radius_by_trades(point: Point, weights: Host, scale: Host | float) -> float:
@@ -141,31 +150,80 @@ def _radius_by_ball(point: Point, weights: Host, scale: Host | float) -> float:
     base = base / base.sum()
     found = np.inf
     for theta in (0.3, 0.1, 0.03, 0.01, 1e-3, 1e-4):
-        inner = (1 - theta) * base + theta * prior
-        slack = constraints.ball.radius - constraints.ball.value(inner)
-        if slack > 0:
-            found = min(found, *(_radius_inside(point, inner, slack, share, scale) for share in (1.0, 0.1, 0.01)))
+        found = min(found, _radius_in_ball(point, (1 - theta) * base + theta * prior, scale))
     return found
 
 
-def _radius_inside(point: Point, inner: Host, slack: float, share: float, scale: Host | float) -> float:
-    """The bound of the module docstring for v = `inner`, with d on the tasks whose v_k^2 M_kk is at least `share` * slack."""
+def _radius_at_centre(point: Point, scale: Host | float) -> float:
+    constraints = point.problem.ambiguity.constraints(point.problem.n_tasks)
+    inner = _centre(point, scale)
+    if constraints.binding_ball is not None:
+        return _radius_in_ball(point, inner, scale) if constraints.cap is None else np.inf
+    room = inner if constraints.cap is None else np.minimum(inner, constraints.cap - inner)
+    if room.min() < 0:
+        return np.inf
+    return _radius_inside(point, inner, room, np.ones((len(room), 1)), 1.0, scale)
+
+
+def _centre(point: Point, scale: Host | float) -> Host:
+    """The v of the module docstring, shape (K,), by damped Newton steps; positive with sum 1, whether or not they converge."""
     problem = point.problem
     constraints = problem.ambiguity.constraints(problem.n_tasks)
-    assert constraints.ball is not None  # narrows the type; the caller has checked
-    metric = constraints.ball.curvature(inner)
-    room = inner**2 * metric
-    moving = room >= share * slack
-    if np.count_nonzero(moving) < problem.n_variables + 2:
+    floor, prior = constraints.floor, constraints.prior
+    jacobian = to_host(point.jacobian())
+    offset = to_host(point.gradient(problem.space.asarray(prior))) - prior @ jacobian  # the regulariser's
+    rows = ((1 - floor) * jacobian + floor * (prior @ jacobian) + offset) / scale
+    tilt, v, value = np.zeros(problem.n_variables), prior, 0.0
+    for _ in range(CENTRE_STEPS):
+        slope = v @ rows
+        centred = rows - slope
+        step = -np.linalg.lstsq((centred.T * v) @ centred + np.multiply.outer(slope, slope), slope, rcond=None)[0]
+        for length in 0.5 ** np.arange(30):
+            exponents = rows @ (tilt + length * step)
+            top = float(exponents.max())
+            terms = prior * np.exp(exponents - top)
+            trial = top + float(np.log(terms.sum()))
+            if trial < value:
+                break
+        else:
+            return v  # to rounding
+        tilt, v, value = tilt + length * step, terms / terms.sum(), trial
+    return v
+
+
+def _radius_in_ball(point: Point, inner: Host, scale: Host | float) -> float:
+    """The smallest radius over which tasks d may move: those whose v_k^2 M_kk is at least a share of what limits rho."""
+    ball = point.problem.ambiguity.constraints(point.problem.n_tasks).ball
+    assert ball is not None  # narrows the type; the callers have checked
+    slack = ball.radius - ball.value(inner)
+    if slack <= 0:
         return np.inf
-    rho = (1 - constraints.floor) * np.sqrt(min(slack, float(room[moving].min())))
-    root = np.sqrt(metric[moving])
-    normals = np.linalg.qr(np.column_stack([1 / root, constraints.ball.gradient(inner)[moving] / root]))[0]
+    metric = ball.curvature(inner)
+    room = inner**2 * metric
+    normals = np.column_stack([np.ones_like(inner), ball.gradient(inner)])
+    found = np.inf
+    for share in (1.0, 0.1, 0.01):
+        moving = room >= share * min(slack, float(room.max()))
+        rho = float(np.sqrt(min(slack, float(room[moving].min()))))
+        found = min(found, _radius_inside(point, inner, np.where(moving, 1 / np.sqrt(metric), 0.0), normals, rho, scale))
+    return found
+
+
+def _radius_inside(point: Point, inner: Host, reach: Host, normals: Host, rho: float, scale: Host | float) -> float:
+    """The bound of the module docstring for v = `inner`, M^{-1/2} = diag(reach), 0 for what d leaves alone, and d orthogonal to `normals`."""
+    problem = point.problem
+    moving = reach > 0
+    reach, normals = reach[moving], normals[moving]
+    if len(reach) < problem.n_variables + normals.shape[1]:
+        return np.inf
+    basis = np.linalg.qr(reach[:, None] * normals)[0]
 
     def tangent(values: Host) -> Host:
-        scaled = (values.T / root).T
-        return scaled - normals @ (normals.T @ scaled)
+        scaled = (values.T * reach).T
+        return np.asarray(scaled - basis @ (basis.T @ scaled))
 
+    constraints = problem.ambiguity.constraints(problem.n_tasks)
+    rho *= 1 - constraints.floor
     mixed = problem.space.asarray((1 - constraints.floor) * inner + constraints.floor * constraints.prior)
     losses = to_host(point.losses)
     singular = np.linalg.svd(tangent(to_host(point.jacobian())[moving] / scale), compute_uv=False)

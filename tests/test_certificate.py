@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import minimax_opt as mo
 from minimax_opt import certificate
-from minimax_opt.level_set import level_set_radius
+from minimax_opt.level_set import _radius_at_centre, level_set_radius
 from minimax_opt.problem import Problem
 
 
@@ -136,6 +136,55 @@ def test_sharpness_proves_a_radius_and_it_holds(ambiguity):
             inside, outside = (middle, outside) if value <= point.value else (inside, middle)
         farthest = max(farthest, inside)
     assert 0 < farthest < radius
+
+
+def farthest(problem, point, direction, end):
+    """How far the level set of the point's value reaches in a direction, by bisection."""
+    inside, outside = 0.0, end
+    for _ in range(50):
+        middle = (inside + outside) / 2
+        value = problem.at(point.x + middle * direction).value
+        inside, outside = (middle, outside) if value <= point.value else (inside, middle)
+    return inside
+
+
+@pytest.mark.parametrize("floor", [0.0, 0.2])
+@pytest.mark.parametrize("family", [mo.Simplex, mo.CVaR, mo.KLBall, mo.ChiSquareBall])
+def test_the_radius_at_the_centre_holds(family, floor):
+    """Random affine tasks with random priors, and x anywhere: no solution and no weights enter."""
+    rng, proven = np.random.default_rng(0), 0
+    for trial in range(25):
+        n, n_tasks = 1 + trial % 3, 6 + trial
+        slopes = rng.standard_normal((n_tasks, n)) * np.logspace(0, 1, n)
+        prior, size = tuple(rng.uniform(0.2, 1.0, n_tasks)), float(rng.uniform(0.1, 0.9))
+        ambiguity = mo.Simplex(prior=prior, floor=floor) if family is mo.Simplex else family(size, prior=prior, floor=floor)
+        problem = Problem(mo.AffineTasks(slopes, rng.standard_normal(n_tasks)), n_tasks, n, ambiguity, convex=True)
+        point = problem.at(rng.standard_normal(n))
+        radius = level_set_radius(point, problem.ambiguity.prior_weights(n_tasks))
+        at_centre = _radius_at_centre(point, 1.0)
+        if np.isfinite(at_centre):
+            proven += 1
+            directions = rng.standard_normal((20, n))
+            reach = max(farthest(problem, point, d / np.linalg.norm(d), 3 * at_centre) for d in directions)
+            assert reach < at_centre
+            assert np.isfinite(radius)
+    assert proven >= 3
+
+
+@pytest.mark.parametrize(
+    ("ambiguity", "rows", "n"),
+    [(mo.CVaR(0.1), 60, 2), (mo.CVaR(0.9), 60, 3), (mo.CVaR(0.3, floor=0.1), 20, 4), (mo.KLBall(3.0), 20, 4)],
+)
+def test_degenerate_vertices_are_certified(ambiguity, rows, n):
+    """An intercept and a tail of whole tasks: too few weights lie between their limits for the trades to pin x down."""
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        A = np.c_[np.ones(rows), rng.standard_normal((rows, n - 1))]
+        tasks = mo.ChebyshevTasks(A, A @ np.arange(1.0, n + 1) + 20 * rng.standard_t(3, rows))
+        res = mo.minimize_max(tasks, method="interior-point", ambiguity=ambiguity, tol=1e-9)
+        assert res.success
+        assert res.certificate.kind == "sharpness"
+        assert res.gap <= 1e-9 * res.fun
 
 
 @pytest.mark.parametrize("ambiguity", [mo.KLBall(50.0), mo.KLBall(np.inf), mo.ChiSquareBall(1e3)])

@@ -1,6 +1,6 @@
 """Side by side with the peers, in one run: ``python -m benchmarks.convex.compare [CASE ...] [--seed S] [--repeat R] [--output FILE]``.
 
-CPU seconds of one thread, runs interleaved, medians. Ours: until *certified* to 1e-9. A peer's: its solver alone, statement and
+CPU seconds of one thread, runs interleaved after one for warm-up, medians. Ours: until *certified* to 1e-9. A peer's: its solver alone, statement and
 compilation apart, and it counts as having reached 1e-9 if the worst-case loss of its x, evaluated by the judge below, is within 1e-9
 of the best known value. The judge is the definition of the problem in NumPy, not a solver.
 """
@@ -55,7 +55,7 @@ def compare(data: Data, repeat: int = 5, method: str = "auto") -> dict[str, Any]
             print(f"  {name} cannot state {data.name}: {type(error).__name__}", file=sys.stderr)
         times[name] = []
     result = None
-    for _ in range(repeat):
+    for attempt in range(repeat + 1):  # the first is warm-up, for all alike
         tasks = data.tasks()  # fresh: nothing cached from the run before
         seconds, result = timed(
             lambda tasks=tasks: mo.minimize_max(
@@ -72,6 +72,8 @@ def compare(data: Data, repeat: int = 5, method: str = "auto") -> dict[str, Any]
                 values[name] = judge(data, x)
             except Exception as error:
                 print(f"  {name} failed on {data.name}: {type(error).__name__}", file=sys.stderr)
+        if attempt == 0:
+            times = {name: [] for name in times}
     assert result is not None
     values["ours"] = judge(data, result.x)
     best = min([v for v in values.values() if np.isfinite(v)])
