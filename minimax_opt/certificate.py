@@ -209,7 +209,7 @@ def sharpness_bound(point: Point, weights: Array) -> float:
     problem = point.problem
     if problem.domain is not None or not problem.tasks.has_jacobian:
         return -np.inf
-    if norm(point.gradient(weights)) == 0.0:
+    if not abs(point.gradient(weights)).max() > 0:  # not the norm, whose squares may underflow
         return point.weighted_value(weights)  # x minimises F_w, wherever the others are
     scale = np.linalg.norm(to_host(point.jacobian()), axis=0)
     scale = np.where(scale > 0, scale, 1.0)

@@ -51,7 +51,7 @@ def run(problem, solver="CLARABEL"):
     """Solve to the last digits that a conic solver has."""
     accuracy = {
         "CLARABEL": {"tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-11},
-        "ECOS": {"abstol": 1e-9, "reltol": 1e-9},
+        "SCS": {"eps_abs": 1e-10, "eps_rel": 1e-10, "max_iters": 200_000},
     }
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Solution may be inaccurate")  # more is asked for than the comparisons need

@@ -164,11 +164,21 @@ def test_the_radius_at_the_centre_holds(family, floor):
         at_centre = _radius_at_centre(point, 1.0)
         if np.isfinite(at_centre):
             proven += 1
-            directions = rng.standard_normal((20, n))
+            directions = rng.standard_normal((8, n))
             reach = max(farthest(problem, point, d / np.linalg.norm(d), 3 * at_centre) for d in directions)
             assert reach < at_centre
             assert np.isfinite(radius)
     assert proven >= 3
+
+
+@pytest.mark.parametrize("ambiguity", [mo.Simplex(), mo.Simplex(floor=0.5), mo.CVaR(0.6), mo.CVaR(0.6, floor=0.2)], ids=str)
+def test_the_radius_at_the_centre_of_two_tasks(ambiguity):
+    """Losses h and 3 - h: the level set of x = 0 is [0, 3] for every symmetric set. R is 3 with the 1-norm of d in place of the 2-norm."""
+    problem = Problem(mo.AffineTasks([[1.0], [-1.0]], [0.0, 3.0]), 2, 1, ambiguity, convex=True)
+    point = problem.at(np.zeros(1))
+    assert farthest(problem, point, np.ones(1), 10.0) == pytest.approx(3.0)
+    assert _radius_at_centre(point, 1.0) == pytest.approx(1.5 * (1 + np.sqrt(2)))
+    assert _radius_at_centre(point, 2.0) == pytest.approx(3.0 * (1 + np.sqrt(2)))
 
 
 @pytest.mark.parametrize(

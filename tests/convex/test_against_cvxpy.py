@@ -35,10 +35,11 @@ def test_auto_agrees_with_clarabel(case, reference):
 
 @pytest.mark.parametrize("case", [c for c in problems.BASE if not c.hard and c.domain is None], ids=str)
 def test_a_second_conic_solver_agrees(case, reference):
-    value = reference(case, "ECOS")
+    value = reference(case, "SCS")  # a first-order method on the cones: nothing in common with Clarabel's interior point
     res = case.solve(tol=1e-9)
-    assert res.lower_bound <= value + 1e-6 * max(abs(value), 1e-3)
-    assert res.fun <= value + 1e-6 * max(abs(value), 1e-3)
+    slack = TOLERANCE * max(abs(value), 1e-3)
+    assert res.lower_bound <= value + slack
+    assert value - slack <= res.fun <= value + slack
 
 
 @pytest.mark.parametrize("case", [c for c in problems.ALL if c.domain is None], ids=str)
