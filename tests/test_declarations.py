@@ -248,3 +248,17 @@ def test_a_numpy_function_in_float32_is_no_disproof():
     for method in ("accelerated", "mirror-prox"):
         res = mo.minimize_max(fun, np.zeros(2), jac, convex=True, domain=mo.Box(-3, 3), method=method, tol=1e-4)
         assert res.success, res
+
+
+@pytest.mark.parametrize("method", ["sqp", "accelerated", "softmax-gd", "mirror-prox", "descent-ascent"])
+@pytest.mark.parametrize("call", [2, 3, 4])
+def test_a_number_of_tasks_that_changes_is_refused_at_any_evaluation(method, call):
+    calls = []
+
+    def fun(x):
+        calls.append(1)
+        losses = torch.stack([(x - 1) @ (x - 1), (x + 1) @ (x + 1)])
+        return torch.cat([losses, losses[:1]]) if len(calls) >= call else losses
+
+    with pytest.raises(ValueError, match="losses"):
+        mo.minimize_max(fun, torch.tensor([3.0, 1.0], dtype=torch.float64), convex=True, method=method, tol=1e-12)

@@ -13,12 +13,13 @@ Mathematical Programming 63, 1994.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.linalg import lapack
 
-from minimax_opt.arrays import HOST, Host, norm
-from minimax_opt.problem import Point
-from minimax_opt.tasks.base import evaluate_on_host
+from minimax_opt.arrays import Host, norm
+from minimax_opt.problem import Counts, Point
 
 MEMORY = 40  # pairs kept
 SAMPLED_ROWS = 2048
@@ -121,17 +122,12 @@ def rayleigh_quotient(point: Point, weights: Host, direction: Host, generator: n
     if size == 0:
         return None
     s = direction * (1e-4 * (1.0 + norm(x)) / size)
-    tasks, space = problem.tasks, problem.tasks.space or HOST
-    if tasks.n_rows is not None and tasks.n_rows > 8 * SAMPLED_ROWS:
-        tasks = tasks.sample(generator, max(SAMPLED_ROWS // problem.n_tasks, 1))
-        before = evaluate_on_host(tasks, x, space).gradient(weights)
-    else:
-        before = point.inner.gradient(weights)
-    problem.counts.nfev += 1
-    problem.counts.njev += 1
-    y = evaluate_on_host(tasks, x + s, space).gradient(weights) - before
-    if problem.regularizer is not None:
-        y = y + problem.regularizer.gradient(x + s) - problem.regularizer.gradient(x)
+    rows = problem.tasks.n_rows
+    if rows is not None and rows > 8 * SAMPLED_ROWS:
+        sample = problem.tasks.sample(generator, max(SAMPLED_ROWS // problem.n_tasks, 1))
+        problem = replace(problem, tasks=sample, counts=Counts())
+        point = problem.at(x)
+    y = problem.at(x + s).gradient(weights) - point.gradient(weights)
     curvature = float(s @ y)
     return curvature / float(s @ s) if np.isfinite(curvature) and curvature > 1e-8 * norm(s) * size else None
 
