@@ -33,6 +33,8 @@ class AffineTasks(Tasks):
     curvature = "affine"
     has_jacobian = True
     has_hessian = True
+    has_hessian_product = True
+    has_subset = True
 
     def __init__(self, A: Any, b: Any) -> None:
         refuse_mixture("A and b", [A], [b])
@@ -57,6 +59,10 @@ class AffineTasks(Tasks):
     def slopes(self) -> Array:
         """The Jacobian, shape (K, n)."""
         return self.A
+
+    def subset(self, indices: Host) -> AffineTasks:
+        """The tasks `indices`."""
+        return AffineTasks(self.A[indices], self.b[indices])
 
     def quadratics(self) -> tuple[Host, Host, Host]:
         """(P, q, c) with P = 0 (shape (K, n, n), no memory behind it), q = the Jacobian, c = f(0)."""
@@ -84,6 +90,12 @@ class AffineEvaluation(Evaluation):
     def hessian(self, weights: Array) -> Array:
         n = self.tasks.A.shape[1]
         return self.tasks.space.zeros(n, n)  # type: ignore[union-attr]
+
+    def hessian_product(self, weights: Array, v: Array) -> Array:
+        return 0.0 * v
+
+    def third_derivative_bound(self, weights: Array) -> float:
+        return 0.0
 
     def self_concordance(self, weights: Array, factor: Host) -> float:
         return 0.0
@@ -123,6 +135,12 @@ class ChebyshevTasks(AffineTasks):
         """A'(w_plus - w_minus), shape (n,)."""
         n_rows = len(self.A)
         return (weights[:n_rows] - weights[n_rows:]) @ self.A
+
+    def subset(self, indices: Host) -> AffineTasks:
+        """The tasks `indices`, as affine ones."""
+        rows, sign = indices % len(self.A), np.where(indices < len(self.A), 1.0, -1.0)
+        sign = self.space.asarray(sign)  # type: ignore[union-attr]
+        return AffineTasks(sign[:, None] * self.A[rows], -sign * self.b[rows])
 
     def slopes(self) -> Array:
         """[A; -A], shape (2N, n); made when first asked for, and kept."""

@@ -47,6 +47,17 @@ class Evaluation(ABC):
         """sum_k w_k Hess f_k(x), shape (n, n)."""
         raise NotImplementedError
 
+    def hessian_product(self, weights: Array, v: Array) -> Array:
+        """(sum_k w_k Hess f_k(x)) v, shape (n,), without an n x n matrix; for tasks whose `has_hessian_product` is True."""
+        raise NotImplementedError
+
+    def third_derivative_bound(self, weights: Array) -> float:
+        """T with |D^3 F_w(y)[h,h,h]| <= T |h| D^2 F_w(y)[h,h] for every y and h, |h| the Euclidean norm; inf where nothing is known.
+
+        0 for quadratics. What :meth:`self_concordance` bounds in the metric of a factor, here without one: see :mod:`minimax_opt.krylov_bound`.
+        """
+        return float("inf")
+
     def self_concordance(self, weights: Array, factor: Host) -> float:
         """Kappa with |d^3 F_w[h,h,h]| <= kappa |h|_H d^2 F_w[h,h] at every point and for every h, where F_w = sum_k w_k f_k and H = C C'.
 
@@ -81,6 +92,10 @@ class Tasks(ABC):
         "affine": no Hessian; "quadratic": constant Hessians; "general": anything.
     has_jacobian, has_hessian : bool
         Whether evaluations offer those derivatives.
+    has_hessian_product : bool
+        Whether evaluations offer products of the weighted Hessian with a vector.
+    has_subset : bool
+        Whether :meth:`subset` works.
     exact_gradients : bool
         Whether derivatives are exact to rounding; False for finite differences, which prove nothing.
     space : Space or None
@@ -96,6 +111,8 @@ class Tasks(ABC):
     curvature: Curvature = "general"
     has_jacobian: bool = False
     has_hessian: bool = False
+    has_hessian_product: bool = False
+    has_subset: bool = False
     exact_gradients: bool = True
     space: Space | None = HOST
     losses_eps: float = 0.0
@@ -136,6 +153,12 @@ class Tasks(ABC):
             "`sample(generator, batch_size)` that returns the tasks of one mini-batch."
         )
 
+    def subset(self, indices: Host) -> Tasks:
+        """The family of the tasks `indices` alone (shape (S,), integers in [0, K), distinct), in that order; for tasks whose `has_subset` is True."""
+        raise NotImplementedError(
+            f"{type(self).__name__} cannot be restricted to a subset of its tasks. Write a method `subset(indices)` and set `has_subset`."
+        )
+
     def quadratics(self) -> tuple[Host, Host, Host]:
         """(P, q, c) with f_k(x) = x'P_k x / 2 + q_k'x + c_k: shapes (K, n, n), (K, n), (K,). Only where curvature is not "general"."""
         raise NotImplementedError(f"{type(self).__name__} is not quadratic.")
@@ -169,6 +192,12 @@ class HostEvaluation(Evaluation):
 
     def hessian(self, weights: Array) -> Host:
         return to_host(self._inner.hessian(self._space.asarray(weights)))
+
+    def hessian_product(self, weights: Array, v: Array) -> Host:
+        return to_host(self._inner.hessian_product(self._space.asarray(weights), self._space.asarray(v)))
+
+    def third_derivative_bound(self, weights: Array) -> float:
+        return self._inner.third_derivative_bound(self._space.asarray(weights))
 
     def self_concordance(self, weights: Array, factor: Host) -> float:
         return self._inner.self_concordance(self._space.asarray(weights), factor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,8 @@ class QuadraticTasks(Tasks):
     curvature = "quadratic"
     has_jacobian = True
     has_hessian = True
+    has_hessian_product = True
+    has_subset = True
 
     def __init__(self, P: Any, q: Any = None, c: Any = None) -> None:
         refuse_mixture("P, q and c", [P], None if q is None else [q], None if c is None else [c])
@@ -91,6 +94,12 @@ class QuadraticTasks(Tasks):
         """Evaluate the losses at `x`, shape (n,), in :attr:`space`."""
         return QuadraticEvaluation(self, x)
 
+    def subset(self, indices: Host) -> QuadraticTasks:
+        """The tasks `indices`; what is known of the convexity of all holds for them."""
+        part = copy.copy(self)
+        part.P, part.q, part.c, part.n_tasks = self.P[indices], self.q[indices], self.c[indices], len(indices)
+        return part
+
     def quadratics(self) -> tuple[Host, Host, Host]:
         """(P, q, c) on the host."""
         return to_host(self.P), to_host(self.q), to_host(self.c)
@@ -117,6 +126,12 @@ class QuadraticEvaluation(Evaluation):
     def hessian(self, weights: Array) -> Array:
         K, n, _ = self.tasks.P.shape
         return (weights @ self.tasks.P.reshape(K, n * n)).reshape(n, n)
+
+    def hessian_product(self, weights: Array, v: Array) -> Array:
+        return weights @ (self.tasks.P @ v)
+
+    def third_derivative_bound(self, weights: Array) -> float:
+        return 0.0
 
     def self_concordance(self, weights: Array, factor: Host) -> float:
         return 0.0

@@ -75,6 +75,14 @@ class RowData(ABC):
     def take(self, index: Host) -> RowData:
         """The rows `index` (shape (K, B), row k from task k), with c_i = 1/B."""
 
+    def subset(self, indices: Host) -> RowData:
+        """The rows of the tasks `indices` (shape (S,)), with their coefficients."""
+        sizes = self.sizes[indices]
+        ends = np.cumsum(sizes)
+        rows = np.arange(ends[-1]) + np.repeat(self.offsets[indices] - (ends - sizes), sizes)
+        scale = None if self.scale is None else self.scale[rows]
+        return type(self)(self.A[rows], self.b[rows], sizes, scale)
+
     def double(self) -> RowData:
         """The rows in float64."""
         scale = None if self.scale is None else self.scale.double()
@@ -92,6 +100,15 @@ class RowData(ABC):
         level = self._cumulative[first] + generator.random(shape)  # the c_i of a task sum to one
         index = np.searchsorted(self._cumulative, level, side="right") - 1
         return self.take(np.clip(index, first, first + self.sizes[:, None] - 1))
+
+    def longest_row(self, weights: Array) -> float:
+        """max_i |a_i| over the rows of tasks with positive weight."""
+        return float((self._lengths_of_rows * (self.row_weights(self.space.asarray(weights > 0)) > 0)).max())
+
+    @cached_property
+    def _lengths_of_rows(self) -> Array:
+        squares = [to_host((self.A[rows] ** 2).sum(1)) for rows in self._blocks(0, self.n_rows)]
+        return self.space.asarray(np.sqrt(np.concatenate(squares)))
 
     @cached_property
     def _cumulative(self) -> Host:

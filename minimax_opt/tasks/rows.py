@@ -5,9 +5,10 @@ rest is here: with z = A x computed once, D = diag(c_i w_k(i)),
 
     gradient    A'D phi'(z)            Jacobian   row k: sum_{i in k} c_i phi'(z_i) a_i
     Hessian     A'D diag(phi''(z)) A = B'B with B = sqrt(D phi'') A, and gradient = B'v with v = sqrt(D / phi'') phi'.
+    Its product with v needs no n x n matrix: A'(D phi''(z) A v).
 
 Third derivatives: |D^3 F_w[h,h,h]| <= rho sum_i c_i w phi'' |a_i'h|^3 <= rho max_i |a_i'h| D^2 F_w[h,h], and for H = C C'
-|a_i'h| <= |C^{-1} a_i| |h|_H.
+|a_i'h| <= |C^{-1} a_i| |h|_H, or |a_i| |h| where there is no factor.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class RowTasks(Tasks):
     convex = True
     has_jacobian = True
     has_hessian = True
+    has_hessian_product = True
+    has_subset = True
     third_derivative_ratio: ClassVar[float] = 0.0  # rho
 
     def __init__(self, list_of_A: Any, list_of_b: Any, sample_weights: Any = None) -> None:
@@ -122,6 +125,10 @@ class RowTasks(Tasks):
         """
         return self._from_data(self.data.sample(generator, checks.integer("batch_size", batch_size, 1)), self.task_names)
 
+    def subset(self, indices: Host) -> Self:
+        """The tasks `indices` with copies of their rows."""
+        return self._from_data(self.data.subset(indices), [self.task_names[k] for k in indices])
+
     def hessian_at(self, evaluation: RowEvaluation, weights: Array) -> Array:
         """sum_k w_k Hess f_k at an evaluation of this family."""
         data = self.data
@@ -161,6 +168,14 @@ class RowEvaluation(Evaluation):
 
     def hessian(self, weights: Array) -> Array:
         return self.tasks.hessian_at(self, weights)
+
+    def hessian_product(self, weights: Array, v: Array) -> Array:
+        data = self.tasks.data
+        return data.combine(data.row_weights(weights) * self.second * (data.A @ v), weights)
+
+    def third_derivative_bound(self, weights: Array) -> float:
+        rho = self.tasks.third_derivative_ratio
+        return rho * self.tasks.data.longest_row(weights) if rho else 0.0
 
     def self_concordance(self, weights: Array, factor: Host) -> float:
         rho = self.tasks.third_derivative_ratio

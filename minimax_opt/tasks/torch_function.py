@@ -55,6 +55,7 @@ class TorchTasks(Tasks):
     """
 
     has_jacobian = True
+    has_hessian_product = True
     source: ClassVar[str] = "fun"  # the argument that messages about the losses name
     cure: ClassVar[str] = "compute them from the `x` passed to `fun`"  # where no loss depends on x
 
@@ -150,6 +151,11 @@ class TorchEvaluation(Evaluation):
         if hessian is None:  # affine in x
             return self._x.new_zeros(n, n)
         return (hessian + hessian.T) / 2
+
+    def hessian_product(self, weights: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        slope = self._dependent(self._backward(self._values, weights, create_graph=True))
+        product = self._backward(slope, v) if slope.requires_grad else None
+        return torch.zeros_like(self._x) if product is None else product
 
     def _dependent(self, derivative: torch.Tensor | None) -> torch.Tensor:
         """`derivative`; ValueError where the losses have none because x is nowhere in their graph."""
