@@ -5,7 +5,7 @@ from minimax_opt.ambiguity import AmbiguitySet, ChiSquareBall, CVaR, KLBall, Sim
 from minimax_opt.certificate import Certificate
 from minimax_opt.domains import Ball, Box, Fantope
 from minimax_opt.minimize import minimize_max
-from minimax_opt.regularizers import QuadraticRegularizer, Ridge
+from minimax_opt.regularizers import L1, QuadraticRegularizer, Ridge
 from minimax_opt.result import MinimaxResult, Status
 from minimax_opt.tasks import (
     AffineTasks,
@@ -23,6 +23,7 @@ from minimax_opt.tasks import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "L1",
     "AffineTasks",
     "AmbiguitySet",
     "Ball",

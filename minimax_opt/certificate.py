@@ -120,21 +120,22 @@ def strong_convexity_bound(point: Point, weights: Array) -> float:
     mu = point.problem.strong_convexity
     if mu <= 0:
         return -np.inf
-    if point.problem.domain is None:
+    if point.problem.simple is None:
         return point.weighted_value(weights) - norm(point.gradient(weights)) ** 2 / (2 * mu)
     return _parabola_over_domain(point, weights, mu)
 
 
 def _parabola_over_domain(point: Point, weights: Array, mu: float) -> float:
     gradient = point.gradient(weights)
-    step = point.problem.project(point.x - gradient / mu) - point.x
-    return point.weighted_value(weights) + float(gradient @ step) + mu / 2 * norm(step) ** 2
+    near = point.problem.prox(point.x - gradient / mu, 1.0 / mu)
+    step, h = near - point.x, 0.0 if point.problem.simple is None else point.problem.simple.value(near)
+    return point.smooth_value(weights) + h + float(gradient @ step) + mu / 2 * norm(step) ** 2
 
 
 def domain_bound(point: Point, weights: Array) -> float:
     """Min over the domain of F_w(x) + <g, y - x>; -inf where it is unbounded."""
     domain = point.problem.domain
-    if domain is None or not domain.bounded:
+    if domain is None or not domain.bounded or point.problem.l1 is not None:
         return -np.inf
     gradient = point.gradient(weights)
     return point.weighted_value(weights) + float(gradient @ (domain.minimize_linear(gradient) - point.x))
@@ -147,7 +148,11 @@ def curvature_bound(point: Point, weights: Array) -> float:
     of sqrt(n F), F the scale of the losses (|g_j| <= sqrt(H_jj) |v| with |v|^2 about F, by Cauchy). Both are allowed for.
     """
     problem = point.problem
-    if not problem.tasks.has_hessian or (problem.tasks.curvature == "affine" and problem.regularizer is None):
+    if (
+        problem.l1 is not None
+        or not problem.tasks.has_hessian
+        or (problem.tasks.curvature == "affine" and problem.regularizer is None)
+    ):
         return -np.inf
     gradient = to_host(point.gradient(weights))
     hessian = point.hessian(weights)
@@ -207,7 +212,7 @@ def decrement(nu: float, kappa: float) -> float:
 def sharpness_bound(point: Point, weights: Array) -> float:
     """F_w(x) - |g| R with a proven R; -inf where none is found."""
     problem = point.problem
-    if problem.domain is not None or not problem.tasks.has_jacobian:
+    if problem.simple is not None or not problem.tasks.has_jacobian:
         return -np.inf
     if not abs(point.gradient(weights)).max() > 0:  # not the norm, whose squares may underflow
         return point.weighted_value(weights)  # x minimises F_w, wherever the others are

@@ -17,7 +17,7 @@ from minimax_opt.arrays import HOST, Array, Space, space_of
 from minimax_opt.auto import choose_method
 from minimax_opt.domains import Domain
 from minimax_opt.problem import Point, Problem
-from minimax_opt.regularizers import Regularizer
+from minimax_opt.regularizers import Regularizer, bind
 from minimax_opt.result import MinimaxResult
 from minimax_opt.solvers import METHODS, Solver
 from minimax_opt.solvers.base import Target
@@ -46,7 +46,7 @@ def minimize_max(
     time_limit: float | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
 ) -> MinimaxResult:
-    r"""Minimise the worst case of K losses: min_x max_{w in W} <w, f(x)> + r(x).
+    r"""Minimise the worst case of K losses: min_x max_{w in W} <w, f(x)> + r(x) over x in a domain.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def minimize_max(
     domain : Domain, optional
         Convex set that x must stay in, for the first-order methods: ``Box``, ``Ball``, ``domains.Simplex``, ``Fantope``.
     regularizer : Regularizer, optional
-        r: ``Ridge(strength)`` or ``QuadraticRegularizer(Q, c)``.
+        ``Ridge(strength)``, ``QuadraticRegularizer(Q, c)``, ``L1(strength)`` or a sum of these, ``Ridge(0.1) + L1(0.01)``.
     convex : bool, optional
         Declares that every loss is convex, so that lower bounds are valid. Structured families know it themselves. Visited points
         that disprove the declaration end the solve with ``Status.NOT_CONVEX``.
@@ -127,7 +127,7 @@ def minimize_max(
     if refusal:
         raise ValueError(f"method={name!r} {refusal}")
     if solver.on_host and problem.space != HOST:
-        problem = dataclasses.replace(problem, space=HOST, regularizer=_bind(regularizer, problem.n_variables, HOST))
+        problem = dataclasses.replace(problem, space=HOST, **_bound(regularizer, domain, problem.n_variables, HOST))
         point = problem.at(HOST.asarray(start))
     target = Target(float(tol), _rounding_level(tasks, point, home) if atol is None else float(atol))
     weights = validation.weights(weights0, problem)
@@ -195,14 +195,13 @@ def _problem(
         n_tasks=tasks.n_tasks or 0,
         n_variables=n,
         ambiguity=Simplex() if ambiguity is None else ambiguity,
-        regularizer=_bind(regularizer, n, space),
-        domain=None if domain is None else domain.bind(n, space),
         convex=(tasks.convex and (convex is None or bool(convex))) or declared,
         declared=declared,
         space=space,
+        **_bound(regularizer, domain, n, space),
     )
     if problem.convex:
-        ridge = 0.0 if regularizer is None else regularizer.strong_convexity
+        ridge = 0.0 if problem.regularizer is None else problem.regularizer.strong_convexity
         problem.strong_convexity = max(tasks.strong_convexity, float(strong_convexity)) + ridge
     start = problem.project(start)
     point = _first_point(problem, start)
@@ -218,8 +217,10 @@ def _first_point(problem: Problem, start: Array) -> Point:
     return Point(problem, start, evaluation)
 
 
-def _bind(regularizer: Regularizer | None, n_variables: int, space: Space) -> Regularizer | None:
-    return None if regularizer is None else regularizer.bind(n_variables, space)
+def _bound(regularizer: Regularizer | None, domain: Domain | None, n_variables: int, space: Space) -> dict[str, Any]:
+    """What is added to the worst case, in `space`: fields of :class:`Problem`."""
+    quadratic, l1 = bind(regularizer, n_variables, space)
+    return {"regularizer": quadratic, "l1": l1, "domain": None if domain is None else domain.bind(n_variables, space)}
 
 
 def _solver(name: str, options: Mapping[str, Any] | None) -> Solver:

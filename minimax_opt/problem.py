@@ -1,4 +1,7 @@
-"""The problem min_x max_{w in W} <w, f(x)> + r(x) over a domain, as the solvers see it, with every evaluation counted."""
+"""The problem min_x max_{w in W} <w, f(x)> + r(x) + h(x), as the solvers see it, with every evaluation counted.
+
+r is smooth, h the weighted 1-norm plus the indicator of the domain (:mod:`minimax_opt.simple`).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ import numpy as np
 from minimax_opt.ambiguity import AmbiguitySet, Simplex, worst_case
 from minimax_opt.arrays import HOST, Array, Host, Space, norm, to_host
 from minimax_opt.domains import Domain
-from minimax_opt.regularizers import Regularizer
+from minimax_opt.regularizers import Quadratic
+from minimax_opt.simple import Simple, simple
 from minimax_opt.tasks.base import Evaluation, Tasks, evaluate_on_host
 
 
@@ -33,10 +37,14 @@ class Problem:
         K and n.
     ambiguity : AmbiguitySet
         W.
-    regularizer : Regularizer or None
+    regularizer : Quadratic or None
         r, bound to `space`.
     domain : Domain or None
         Where x must stay; None is all of R^n.
+    l1 : array, shape (n,), or None
+        c >= 0 of the term sum_i c_i |x_i|, in `space`.
+    simple : Simple or None
+        h: `l1` and `domain` together; None where there is neither.
     convex : bool
         Known (by structure) or declared.
     declared : bool
@@ -51,13 +59,18 @@ class Problem:
     n_tasks: int
     n_variables: int
     ambiguity: AmbiguitySet = field(default_factory=Simplex)
-    regularizer: Regularizer | None = None
+    regularizer: Quadratic | None = None
     domain: Domain | None = None
+    l1: Array = None
     convex: bool = False
     declared: bool = False
     strong_convexity: float = 0.0
     space: Space = HOST
     counts: Counts = field(default_factory=Counts)
+    simple: Simple | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.simple = simple(self.l1, self.domain)
 
     def at(self, x: Array) -> Point:
         """Evaluate the losses at `x` (shape (n,), in :attr:`space`)."""
@@ -84,24 +97,30 @@ class Problem:
         """The nearest point of the domain."""
         return x if self.domain is None else self.domain.project(x)
 
+    def prox(self, x: Array, step: float) -> Array:
+        """argmin_y h(y) + |y - x|^2 / (2 step); x itself without an h."""
+        return x if self.simple is None else self.simple.prox(x, step)
+
 
 class Point:
-    """One x with its losses; derivatives on demand, of <w, f> + r.
+    """One x of the domain with its losses; derivatives on demand, of the smooth part <w, f> + r.
 
     Attributes
     ----------
     x : array, shape (n,)
     losses : array, shape (K,)
-    penalty : float
-        r(x).
+    smooth_penalty, simple_penalty, penalty : float
+        r(x), h(x) and their sum.
     value : float
-        max_{w in W} <w, f(x)> + r(x); nan or infinite where the losses are.
+        max_{w in W} <w, f(x)> + r(x) + h(x); nan or infinite where the losses are.
     """
 
     def __init__(self, problem: Problem, x: Array, inner: Evaluation) -> None:
         self.problem, self.x, self.inner = problem, x, inner
         self.losses = inner.losses
-        self.penalty = 0.0 if problem.regularizer is None else problem.regularizer.value(x)
+        self.smooth_penalty = 0.0 if problem.regularizer is None else problem.regularizer.value(x)
+        self.simple_penalty = 0.0 if problem.simple is None else problem.simple.value(x)
+        self.penalty = self.smooth_penalty + self.simple_penalty
         self._value: float | None = None
         self._jacobian: Array = None
         self._gradient: tuple[Array, Array] | None = None
@@ -124,8 +143,12 @@ class Point:
         return float(abs(self.losses).max()) + abs(self.penalty) if self.finite else 0.0
 
     def weighted_value(self, weights: Array) -> float:
-        """F_w(x) = <w, f(x)> + r(x)."""
+        """<w, f(x)> + r(x) + h(x)."""
         return float(weights @ self.losses) + self.penalty
+
+    def smooth_value(self, weights: Array) -> float:
+        """F_w(x) = <w, f(x)> + r(x)."""
+        return float(weights @ self.losses) + self.smooth_penalty
 
     def gradient(self, weights: Array) -> Array:
         """Grad F_w(x), shape (n,); that of the latest weights is kept."""
@@ -164,11 +187,17 @@ class Point:
             hessian += self.problem.regularizer.hessian(self.problem.n_variables)
         return hessian
 
+    def hessian_product(self, weights: Array, v: Array) -> Array:
+        """Hess F_w(x) v, shape (n,), in the space of x, at the price of a gradient; for tasks that have it."""
+        self.problem.counts.njev += 1
+        product = self.inner.hessian_product(weights, v)
+        return product if self.problem.regularizer is None else product + self.problem.regularizer.hessian_product(v)
+
     def optimality_parts(self, weights: Array) -> tuple[float, float]:
-        """(|x - Proj_X(x - grad F_w(x))|, value - F_w(x)): both zero exactly at a stationary pair (x, w)."""
+        """(|x - prox_h(x - grad F_w(x))|, value - F_w(x) - h(x)): both zero exactly at a stationary pair (x, w)."""
         residual = self.gradient(weights)
-        if self.problem.domain is not None:
-            residual = self.x - self.problem.project(self.x - residual)
+        if self.problem.simple is not None:
+            residual = self.x - self.problem.prox(self.x - residual, 1.0)
         return norm(residual), max(self.value - self.weighted_value(weights), 0.0)
 
     def optimality(self, weights: Array) -> float:

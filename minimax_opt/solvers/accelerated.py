@@ -47,14 +47,14 @@ class AcceleratedState(State):
 
 @dataclass
 class Accelerated(Solver):
-    r"""Accelerated gradient descent on :math:`V_s(f(x)) + r(x)`, in phases that move the adversary's anchor.
+    r"""Accelerated proximal gradient descent on :math:`V_s(f(x)) + r(x) + h(x)`, in phases that move the adversary's anchor.
 
     One iteration, with :math:`\theta = 1/t`, gradient g of the smoothed worst case at y, and curvature M:
 
-    .. math:: y = (1 - \theta) x + \theta z, \quad z^+ = Proj_X(z - g / (\theta M)), \quad x^+ = (1 - \theta) x + \theta z^+,
-              \quad t^+ = (1 + \sqrt{1 + 4 t^2}) / 2.
+    .. math:: y = (1 - \theta) x + \theta z, \quad z^+ = prox_h(z - g / (\theta M), 1 / (\theta M)), \quad
+              x^+ = (1 - \theta) x + \theta z^+, \quad t^+ = (1 + \sqrt{1 + 4 t^2}) / 2.
 
-    Without a domain this is Nesterov's method (x^+ = y - g/M). M is found by backtracking.
+    Without h (a domain, a 1-norm) this is Nesterov's method (x^+ = y - g/M). M is found by backtracking.
 
     *Continuation.* A phase ends when the gradient has fallen to `accuracy` times what it was at the phase's start. Then the
     anchor becomes the weights w at x, and the smoothing is divided by `factor` unless the complementarity gap V(f(x)) - <w, f(x)>
@@ -180,8 +180,9 @@ class Accelerated(Solver):
         state = replace(state, curvature=trial.curvature, certify=False)
         if self.restart and state.t > 1.0 and trial.value > state.value + state.rounding:
             return self._restarted(state)
-        residual = trial.curvature * norm(trial.point.x - state.y.x)
-        uphill = self.restart and float(state.y.gradient(state.y_weights) @ (trial.point.x - state.point.x)) > 0
+        step = state.y.x - trial.point.x  # 1/M times a gradient of the smoothed value, h included
+        residual = trial.curvature * norm(step)
+        uphill = self.restart and float(step @ (trial.point.x - state.point.x)) > 0
         phase = replace(state.phase, length=state.phase.length + 1, residual=state.phase.residual or residual)
         state = replace(state, point=trial.point, value=trial.value, z=trial.extra, phase=phase)
         solved = residual**2 <= 1e-3 * state.rounding * trial.curvature  # a step lowers the value by less than its rounding
@@ -193,7 +194,7 @@ class Accelerated(Solver):
         gradient, theta = state.y.gradient(state.y_weights), 1.0 / state.t
 
         def propose(curvature: float) -> tuple[Array, Array]:
-            z = problem.project(state.z - gradient / (theta * curvature))
+            z = problem.prox(state.z - gradient / (theta * curvature), 1.0 / (theta * curvature))
             return (z if theta == 1.0 else (1.0 - theta) * state.point.x + theta * z), z
 
         if self.step_size == "backtracking":

@@ -100,6 +100,8 @@ def fingerprint(point: Point) -> str:
         parts.append(problem.project(1e3 * probe))
     if problem.regularizer is not None:
         parts.append(problem.regularizer.gradient(probe))
+    if problem.l1 is not None:
+        parts.append(problem.l1)
     declared = (problem.ambiguity, problem.convex, problem.declared, problem.strong_convexity, problem.space, len(parts))
     digest = hashlib.sha256(repr(declared).encode())
     for part in parts:

@@ -37,7 +37,7 @@ class DescentAscent(Solver):
     r"""Projected subgradient descent in x against mirror ascent in the weights, both averaged (group DRO).
 
     .. math:: w \leftarrow respond(f(x), 1/\eta_w, anchor=w), \qquad
-              x \leftarrow Proj_X\big(x - \eta_x (\textstyle\sum_k w_k \nabla f_k(x) + \nabla r(x))\big)
+              x \leftarrow prox_h\big(x - \eta_x (\textstyle\sum_k w_k \nabla f_k(x) + \nabla r(x)), \eta_x\big)
 
     The result is the average of the x, proven by the average of the w. Full batch: the weights move first. Mini-batch: x moves
     with the weights from before the batch, so that its gradient is unbiased.
@@ -148,7 +148,8 @@ class DescentAscent(Solver):
             rule = rule.see(gradient, state.x, state.x0)
         importance = 1.0 if rule is None else rule.distance
         averages = state.average_x.add(state.x, importance), state.average_weights.add(weights, importance)
-        x = problem.project(state.x - self._step_size(rule) * gradient)
+        eta = self._step_size(rule)
+        x = problem.prox(state.x - eta * gradient, eta)
         adversary = state.adversary.anchored_at(moved, problem)
         state = replace(state, adversary=adversary, x=x, average_x=averages[0], average_weights=averages[1], rule=rule)
         return self._show(problem, state)

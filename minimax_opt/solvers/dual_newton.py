@@ -124,6 +124,8 @@ class DualNewton(Solver):
             return f"needs ambiguity=Simplex(), got {type(problem.ambiguity).__name__}; use method='interior-point'."
         if problem.domain is not None:
             return "has no support for a `domain`; use method='accelerated'."
+        if problem.l1 is not None:
+            return "needs a smooth `regularizer`, without an L1 term; use method='accelerated'."
         if n_tasks > MAX_TASKS:
             return f"stores a Hessian for each task and takes at most {MAX_TASKS}, got {n_tasks}; use method='interior-point'."
         if 8.0 * n_tasks * n**2 > MAX_BYTES:

@@ -45,8 +45,8 @@ class MirrorProxState(State):
 class MirrorProx(Solver):
     r"""Mirror-prox: an extrapolation and a correction from the same pair (x, w), in the metric |dx|^2/(2 tau) + tau D(w', w).
 
-    .. math:: x_h &= Proj_X(x - \eta \tau g(x, w)), & w_h &= respond(f(x), \tau/\eta, anchor=w) \\
-              x^+ &= Proj_X(x - \eta \tau g(x_h, w_h)), & w^+ &= respond(f(x_h), \tau/\eta, anchor=w)
+    .. math:: x_h &= prox_h(x - \eta \tau g(x, w), \eta \tau), & w_h &= respond(f(x), \tau/\eta, anchor=w) \\
+              x^+ &= prox_h(x - \eta \tau g(x_h, w_h), \eta \tau), & w^+ &= respond(f(x_h), \tau/\eta, anchor=w)
 
     with g(x, w) = sum_k w_k grad f_k(x) + grad r(x). The step eta is the longest that passes the local test of the theory,
 
@@ -201,7 +201,7 @@ def _prox(problem: Problem, state: MirrorProxState, at: Pair, eta: float) -> Pai
 
 
 def _prox_from(problem: Problem, start: Pair, at: Pair, eta: float, scale: float) -> Pair:
-    x = problem.project(start.point.x - eta * scale * at.point.gradient(at.weights))
+    x = problem.prox(start.point.x - eta * scale * at.point.gradient(at.weights), eta * scale)
     adversary = replace(start.adversary, smoothing=scale / eta)
     return _pair(problem, problem.at(x), adversary.weights(at.point.losses), adversary)
 

@@ -1,9 +1,9 @@
-"""The smoothed worst case V_s(f(x)) + r(x), its gradient and its line search: what the methods that smooth the maximum share.
+"""The smoothed worst case V_s(f(x)) + r(x) + h(x), its gradient and its line search: what the methods that smooth the maximum share.
 
 V_s(f) = max_{w in W} <w, f> - s D(w, anchor) is differentiable with gradient w(f) = respond(f), so x -> V_s(f(x)) + r(x) has the
 gradient sum_k w_k grad f_k(x) + grad r(x). With the prior as the anchor, V - s D_W <= V_s <= V, where D_W is the divergence
 radius of W (ln K for the simplex); the gradient of V_s(f(x)) is Lipschitz with constant L + G^2 / s for L-smooth, G-Lipschitz
-losses.
+losses. h, the 1-norm and the domain, is not smoothed: its proximal map takes part in every step.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class SmoothedWorstCase:
         return self.ambiguity.respond(losses, smoothing=self.smoothing, geometry=self.geometry, anchor=self.anchor)
 
     def value(self, point: Point) -> float:
-        """V_s(f(x)) + r(x); inf where a loss is not finite."""
+        """V_s(f(x)) + r(x) + h(x); inf where a loss is not finite."""
         if not point.finite:
             return float("inf")
         worst = self.ambiguity.worst_case(point.losses, smoothing=self.smoothing, geometry=self.geometry, anchor=self.anchor)
@@ -117,15 +117,16 @@ def line_search(
 ) -> Trial | None:
     """The first curvature M in {m, 2m, 4m, ...} whose quadratic model lies above the smoothed value at the proposed point.
 
-    The test: V_s(x+) <= V_s(y) + <g, x+ - y> + M/2 |x+ - y|^2, up to rounding, with (x+, extra) = propose(M). None where no M of
-    100 doublings passes: the gradient does not belong to the losses.
+    The test on the smooth part, V = V_s(f) + r: V(x+) <= V(y) + <g, x+ - y> + M/2 |x+ - y|^2, up to rounding, with (x+, extra) =
+    propose(M). None where no M of 100 doublings passes: the gradient does not belong to the losses.
     """
     for _ in range(100):
         x, extra = propose(curvature)
         point = start.problem.at(x)
         value = smoothed.value(point)
         step = x - start.x
-        if value <= start_value + float(gradient @ step + curvature / 2 * (step @ step)) + rounding:
+        rise = value - start_value - (point.simple_penalty - start.simple_penalty)
+        if rise <= float(gradient @ step + curvature / 2 * (step @ step)) + rounding:
             return Trial(point, value, curvature, extra)
         curvature *= 2
     return None

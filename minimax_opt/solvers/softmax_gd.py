@@ -42,7 +42,7 @@ class SoftmaxGD(Solver):
     r"""Softmax-weighted gradient descent.
 
     .. math:: w = respond(f(x), s), \qquad
-              x \leftarrow Proj_X\big(x - \eta (\textstyle\sum_k w_k \nabla f_k(x) + \nabla r(x))\big)
+              x \leftarrow prox_h\big(x - \eta (\textstyle\sum_k w_k \nabla f_k(x) + \nabla r(x)), \eta\big)
 
     with the softmax w_k proportional to q_k exp(f_k(x)/s) on the simplex: gradient descent on the smoothed worst case. This is
     the natural reading of the name of Algorithm 1 of Wang et al. (NeurIPS 2023): its step rule, temperature and batch handling
@@ -184,7 +184,7 @@ class SoftmaxGD(Solver):
         x, gradient = state.point.x, state.point.gradient(state.weights)
 
         def propose(curvature: float) -> tuple[Array, None]:
-            return problem.project(x - gradient / curvature), None
+            return problem.prox(x - gradient / curvature, 1.0 / curvature), None
 
         trial: sm.Trial | None
         if self.step_size in ("auto", "backtracking"):
@@ -224,7 +224,8 @@ class SoftmaxGD(Solver):
         if rule is not None:
             rule = rule.see(gradient, state.x, state.x0)
             average_weight = rule.distance
-        x = problem.project(state.x - (1.0 / state.curvature if rule is None else rule.step_size) * gradient)
+        eta = 1.0 / state.curvature if rule is None else rule.step_size
+        x = problem.prox(state.x - eta * gradient, eta)
         iteration, average = state.iteration + 1, state.average.add(state.x, average_weight)
         state = replace(state, x=x, batch_losses=batch.losses, average=average, rule=rule, iteration=iteration, certify=False)
         return state if iteration % self.evaluate_every else self._show_average(problem, state)

@@ -72,6 +72,8 @@ class SQP(Solver):
             return f"needs ambiguity=Simplex(), got {type(ambiguity).__name__}; use method='interior-point' or 'accelerated'."
         if problem.domain is not None:
             return "has no support for a `domain`; use method='accelerated'."
+        if problem.l1 is not None:
+            return "needs a smooth `regularizer`, without an L1 term; use method='accelerated'."
         if tasks.curvature == "affine" and problem.regularizer is None:
             return "needs curvature, which affine tasks have only with a `regularizer`; use method='interior-point'."
         if problem.n_tasks > MAX_TASKS:

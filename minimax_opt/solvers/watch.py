@@ -47,7 +47,7 @@ class ConvexityWatch:
             self.points = [*self.points[:1], *self.points[1:][-KEPT + 1 :], point]
         known = point.known_gradient(weights)
         if known is not None and all_finite(known[1]) and not any(plane.gradient is known[1] for plane in self.planes):
-            plane = Plane(known[0], point.weighted_value(known[0]), known[1], point)
+            plane = Plane(known[0], point.smooth_value(known[0]), known[1], point)
             self.disproved = self.disproved or any(self._violated(plane, old) for old in self.points)
             self.planes = [*self.planes[-KEPT + 1 :], plane]
 
@@ -57,4 +57,4 @@ class ConvexityWatch:
         least = plane.value + float(plane.gradient @ step) + mu / 2 * distance**2
         scale = max(point.scale, plane.point.scale, self.points[0].scale if self.points else 0.0)
         slack = 64 * self.problem.eps * scale + 1e-10 * distance * (norm(plane.gradient) + mu * distance)
-        return bool(point.weighted_value(plane.weights) < least - slack - np.finfo(float).tiny)
+        return bool(point.smooth_value(plane.weights) < least - slack - np.finfo(float).tiny)
