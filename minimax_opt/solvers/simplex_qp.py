@@ -25,6 +25,7 @@ from minimax_opt.arrays import Host
 
 EPS = float(np.finfo(float).eps)
 NOISE = 16 * EPS  # slopes that differ by less than this, relative to their terms, are equal
+FEW = 8  # tasks
 SMALLEST = float(np.finfo(float).tiny)
 TINY = 1e-150  # curvature of a face on which M vanishes: a vertex of a linear program is left in one long step
 
@@ -84,8 +85,8 @@ def solve_simplex_qp(M: Host, c: Host, w0: Host | None = None, lower: Host | Non
         pull = M @ lower
         total, gain = 1.0 - float(lower.sum()), gain - pull
         start = None if w0 is None else w0 - lower
-    support, v, pivots = _climb(M, gain, start, total)
-    value = peak + float(gain[support] @ v) - 0.5 * float(v @ (M[support[:, None], support] @ v))
+    support, v, level, pivots = _climb(M, gain, start, total)
+    value = peak + 0.5 * (float(gain[support] @ v) + level)
     if lower is None:
         w = np.zeros(len(c))
         w[support] = v
@@ -96,39 +97,54 @@ def solve_simplex_qp(M: Host, c: Host, w0: Host | None = None, lower: Host | Non
     return QPSolution(w, value, pivots)
 
 
-def _climb(M: Host, c: Host, start: Host | None, total: float) -> tuple[Indices, Host, int]:
-    """The active set method, from the best vertex or the support of `start`: (S, w_S > 0, number of face optima)."""
+def _climb(M: Host, c: Host, start: Host | None, total: float) -> tuple[Indices, Host, float, int]:
+    """The active set method, from the best vertex or the support of `start`: (S, w_S > 0, <h, w>, number of face optima)."""
     diagonal = M.diagonal()
     entered, v = _start(c, diagonal, start, total)
-    root, pivots, limit = np.sqrt(np.maximum(diagonal, 0.0)), 0, 10 * len(c) + 50
-    support = entered[:0]
+    pivots, limit = 0, 10 * len(c) + 50
+    previous = b""
     while True:
-        previous = support
         support, v, count = _settle(M, c, diagonal, entered, v, total)
         pivots += count
         slopes = c - v @ M[support]
-        slopes -= (slopes[support] @ v) / total
-        noise = root * (root[support] @ v) - c  # c <= 0
-        slopes -= NOISE * (noise + (noise[support] @ v) / total)
+        level = float(slopes[support] @ v)
+        slopes -= level / total
         slopes[support] = 0.0
         candidates = (slopes > 0.0).nonzero()[0]
-        if len(candidates) == 0 or pivots > limit or np.array_equal(support, previous):
-            return support, v, pivots
-        most = len(support) if count <= 3 else 1
+        if len(candidates):
+            candidates = _beyond_rounding(slopes, candidates, c, diagonal, support, v, total)
+        face = support.tobytes()
+        if not len(candidates) or pivots > limit or face == previous:
+            return support, v, level, pivots
+        previous, most = face, len(support) if count <= 3 else 1
         if len(candidates) > most:
             candidates = candidates[np.argpartition(-slopes[candidates], most - 1)[:most]]
         entered = np.concatenate([support, candidates])
         v = np.concatenate([v, np.zeros(len(candidates))])
 
 
+def _beyond_rounding(
+    slopes: Host, candidates: Indices, c: Host, diagonal: Host, support: Indices, v: Host, total: float
+) -> Indices:
+    """The candidates whose slope is above the noise; the slopes, less the noise."""
+    own = np.sqrt(np.maximum(diagonal[support], 0.0))
+    pull = float(own @ v)
+    level = pull * pull - float(c[support] @ v)  # c <= 0
+    noise = np.sqrt(np.maximum(diagonal[candidates], 0.0)) * pull - c[candidates]
+    slopes[candidates] -= NOISE * (noise + level / total)
+    return candidates[slopes[candidates] > 0.0]
+
+
 def _start(c: Host, diagonal: Host, start: Host | None, total: float) -> tuple[Indices, Host]:
     """A face and a point w_S > 0 of it."""
     if start is not None:
         support = (start > 1e-14).nonzero()[0]
-        if len(support):
+        if (
+            0 < len(support) < max(len(c), FEW)
+        ):  # that of a prior says nothing, and is slower to thin out than a vertex to climb from
             v = start[support]
             return support, v * (total / v.sum())
-    return np.array([np.argmax(c - 0.5 * total * diagonal)]), np.array([total])
+    return np.array([(c - 0.5 * total * diagonal).argmax()]), np.array([total])
 
 
 def _settle(M: Host, c: Host, diagonal: Host, support: Indices, v: Host, total: float) -> tuple[Indices, Host, int]:
@@ -161,34 +177,32 @@ def _settle(M: Host, c: Host, diagonal: Host, support: Indices, v: Host, total: 
 
 
 def _face_optimum(M: Host, c: Host, diagonal: Host, support: Indices, total: float) -> Host:
-    """The maximiser over the affine hull of a face, with the weight of one task (that of least curvature) eliminated."""
+    """The maximiser over the affine hull of a face, with the weight of one task r (that of least curvature) eliminated.
+
+    Row and column r of the differences M_ij - M_ir - M_rj + M_rr vanish, and so does entry r of the solution.
+    """
     size = len(support)
     if size == 1:
         return np.array([total])
-    pivot = diagonal[support].argmin()
-    order = support.copy()
-    order[pivot] = support[-1]
-    reference, others = support[pivot], order[:-1]
-    cross = M[others, reference]
-    own = diagonal[reference]
-    shifted = cross - own
-    reduced = M[others[:, None], others]
+    own = diagonal[support]
+    r = own.argmin()
+    reduced = M[support[:, None], support]
+    cross = reduced[r].copy()
     reduced -= cross[:, None]
-    reduced -= shifted
-    gain = c[others]
-    gain -= c[reference]
-    gain -= total * shifted
-    ridge = (4 * EPS) * (diagonal[others] + own) + TINY
-    weights = np.empty(size)
+    cross -= cross[r]
+    reduced -= cross
+    gain = c[support]
+    gain -= gain[r] + total * cross
+    own += own[r]
+    own *= 4 * EPS
+    own += TINY
     while True:
-        reduced.flat[::size] += ridge
-        _, solution, info = lapack.dposv(reduced, gain, lower=True)
+        reduced.flat[:: size + 1] += own
+        _, weights, info = lapack.dposv(reduced, gain, lower=True)
         if info == 0:
             break
-        ridge *= 100.0
-    weights[:-1] = solution
-    weights[-1] = weights[pivot]
-    weights[pivot] = total - solution.sum()
+        own *= 100.0
+    weights[r] = total - (weights.sum() - weights[r])
     return weights
 
 
