@@ -12,8 +12,8 @@ import pytest
 
 import minimax_opt as mo
 from minimax_opt import cli
+from minimax_opt.comparison.report import new_report
 from minimax_opt.demo import CASES, write_report
-from minimax_opt.demo.report import new_report
 
 FAST = ["demo", "houses", "mortgages", "--no-reference"]
 
@@ -221,8 +221,8 @@ def test_a_full_run_under_another_set_says_what_it_leaves_out(capsys, tmp_path, 
     def solved(cases, *arguments):
         return {"status": "complete", "problems": [{"name": case.name} for case in cases]}
 
-    monkeypatch.setattr("minimax_opt.demo.run_cases", solved)
-    monkeypatch.setattr("minimax_opt.demo.all_certified", lambda report: True)
+    monkeypatch.setattr("minimax_opt.comparison.run_cases", solved)
+    monkeypatch.setattr("minimax_opt.comparison.all_certified", lambda report: True)
     code, _, err = run(capsys, "demo", "--quiet", "--no-figure", "--ambiguity", "cvar:0.2", "--output", tmp_path)
     assert code == 0
     assert [line.split(" is left out")[0] for line in err.splitlines()] == ["'wages-tail'", "'houses'"]
@@ -289,7 +289,7 @@ def test_version_and_help(capsys):
 
 
 def test_nothing_heavy_is_imported_for_the_command_line():
-    code = "import sys, minimax_opt.cli, minimax_opt.demo, minimax_opt.figures.demo; print(*sys.modules)"
+    code = "import sys, minimax_opt.cli, minimax_opt.demo, minimax_opt.figures.comparison; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1]
     ).stdout.split()

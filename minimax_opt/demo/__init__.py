@@ -4,12 +4,10 @@ For each problem the model with the least mean loss over all rows is compared wi
 set is least. ``minimax-opt demo`` is the command; :func:`run_cases` is the same without files.
 """
 
-from minimax_opt.demo.cases import CASES, Case, find_cases, with_adversary
+from minimax_opt.comparison import Case, Progress, all_certified, problem_text, read_report, run_cases, summary_text, write_report
+from minimax_opt.demo.cases import CASES, find_cases, with_adversary
 from minimax_opt.demo.datasets import Dataset
 from minimax_opt.demo.packaged import MissingDataError
-from minimax_opt.demo.report import all_certified, read_report, write_report
-from minimax_opt.demo.run import Progress, run_cases
-from minimax_opt.demo.table import problem_text, summary_text
 
 __all__ = [
     "CASES",

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
-from minimax_opt.demo.adversaries import Adversary, parse_adversary
-from minimax_opt.demo.cases import Case, Loss
-from minimax_opt.demo.reference import compare, solve_reference
+from minimax_opt.comparison.adversaries import Adversary, parse_adversary
+from minimax_opt.comparison.case import Case
+from minimax_opt.comparison.losses import Loss
+from minimax_opt.comparison.reference import compare, solve_reference
 
 cp = pytest.importorskip("cvxpy")
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from minimax_opt.demo.table import WIDTH, problem_text, summary_text
+from minimax_opt.comparison.table import WIDTH, problem_text, summary_text
 
 
 def test_the_table_holds_every_number(problem):

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from minimax_opt.figures.demo import draw_demo
+from minimax_opt.figures.comparison import draw_comparison
 from minimax_opt.figures.style import AVERAGE, WORST_CASE, render
 
 pytest.importorskip("matplotlib")
@@ -29,7 +29,7 @@ def drawn_points(axes):
 
 
 def test_the_panel_shows_the_report(report):
-    losses, weights = draw_demo(report).axes
+    losses, weights = draw_comparison(report).axes
     problem = report["problems"][0]
     average, worst = drawn_points(losses)
     assert average == [4.0, 1.0, 1.0] == sorted(problem["average"]["losses"], reverse=True)
@@ -43,17 +43,17 @@ def test_the_panel_shows_the_report(report):
 def test_the_bound_is_drawn_where_it_is_proven(report):
     worst = report["problems"][0]["worst_case"]
     worst.update(lower_bound=2.4, penalty=0.25)
-    losses, _ = draw_demo(report).axes
+    losses, _ = draw_comparison(report).axes
     (triangle,) = [line for line in losses.lines if line.get_marker() == "<"]
     assert triangle.get_ydata() == pytest.approx([2.15])
     worst["lower_bound"] = worst["relative_gap"] = float("nan")
-    losses, _ = draw_demo(report).axes
+    losses, _ = draw_comparison(report).axes
     assert not [line for line in losses.lines if line.get_marker() == "<"]
     assert any("not certified" in text.get_text() for text in losses.texts)
 
 
 def test_every_axis_says_what_it_shows_and_in_which_unit(report):
-    losses, weights = draw_demo(report).axes
+    losses, weights = draw_comparison(report).axes
     assert losses.get_ylabel() == "mean squared error\n[m²]"
     assert weights.get_ylabel() == "adversary's\nweight [1]"
     assert "largest loss under the average model first" in weights.get_xlabel()
@@ -67,7 +67,7 @@ def test_many_tasks_name_only_the_heavy_ones(report):
     for model in ("average", "worst_case"):
         problem[model]["losses"] = np.linspace(1.0, 2.0, n_tasks).tolist()
     problem["worst_case"]["weights"] = [0.0] * 35 + [0.3, 0.3, 0.2, 0.1, 0.1]
-    _, weights = draw_demo(report).axes
+    _, weights = draw_comparison(report).axes
     lines = weights.get_xlabel().replace("\u00a0", " ").splitlines()
     assert lines[1:] == ["task 36 0.300, task 35 0.300, task 37 0.200, 2 more"]
 
@@ -75,27 +75,27 @@ def test_many_tasks_name_only_the_heavy_ones(report):
 @pytest.mark.parametrize("n_problems", [1, 2, 4])
 def test_any_number_of_problems_fits(report, n_problems):
     report["problems"] = [copy.deepcopy(report["problems"][0]) for _ in range(n_problems)] + [{"name": "cut short"}]
-    figure = draw_demo(report)
+    figure = draw_comparison(report)
     assert len(figure.axes) == 2 * n_problems
     assert render(figure, "png", dpi=40).startswith(b"\x89PNG")  # an impossible layout would warn, and warnings are errors
 
 
 def test_files_are_reproducible(report):
     for form, magic in (("png", b"\x89PNG"), ("pdf", b"%PDF")):
-        first, second = (render(draw_demo(report), form, dpi=40) for _ in range(2))
+        first, second = (render(draw_comparison(report), form, dpi=40) for _ in range(2))
         assert first == second
         assert first.startswith(magic)
 
 
 def test_the_report_is_not_changed(report):
     before = copy.deepcopy(report)
-    draw_demo(report)
+    draw_comparison(report)
     assert report == before
 
 
 def test_nothing_to_draw_is_said():
     with pytest.raises(ValueError, match="nothing to draw"):
-        draw_demo({"problems": [{"name": "cut short"}]})
+        draw_comparison({"problems": [{"name": "cut short"}]})
 
 
 def test_the_two_models_differ_in_grayscale():
@@ -120,7 +120,7 @@ def test_no_text_is_cut_off_or_covers_another_or_a_bar(report, worst):
         problem[model].update(losses=np.linspace(0.5, 1.0, n_tasks).tolist(), worst=0.5646)
     problem["worst_case"]["weights"] = [1 / n_tasks] * n_tasks
     report["problems"] = [copy.deepcopy(problem) for _ in range(3)]
-    figure = draw_demo(report)
+    figure = draw_comparison(report)
     boxes = extents(figure)
     for text, box in boxes:
         assert box.x0 >= 0 <= box.y0, text
@@ -142,13 +142,13 @@ def test_no_text_is_cut_off_or_covers_another_or_a_bar(report, worst):
 )
 def test_a_gap_is_called_certified_only_where_it_was_reached(report, change, label):
     report["problems"][0]["worst_case"].update(change)
-    (headline,) = draw_demo(report).axes[0].texts
+    (headline,) = draw_comparison(report).axes[0].texts
     assert re.search(label, headline.get_text())
 
 
 def test_the_legend_claims_no_more_than_is_proven(report):
     def claim():
-        (legend,) = draw_demo(report).legends
+        (legend,) = draw_comparison(report).legends
         return " ".join(legend.get_texts()[-1].get_text().split())
 
     assert claim() == "certified lower bound: no model of this kind has a lower worst case"

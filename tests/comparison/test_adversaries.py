@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import minimax_opt as mo
-from minimax_opt.demo.adversaries import parse_adversary
+from minimax_opt.comparison.adversaries import parse_adversary
 from minimax_opt.demo.cases import CASES, Case, find_cases, with_adversary
 
 

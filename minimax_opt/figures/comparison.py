@@ -1,4 +1,4 @@
-"""The demo's figure: each task's loss under the average model and under the worst-case model, and who the adversary picks."""
+"""The figure of a comparison: each task's loss under the average model and under the worst-case model, and who the adversary picks."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ NO_BREAK = "\u00a0"
 DASHES = (0, (4, 2))
 
 
-def draw_demo(report: dict[str, Any]) -> Any:
-    """Draw a report of ``minimax-opt demo``.
+def draw_comparison(report: dict[str, Any]) -> Any:
+    """Draw a report of ``minimax-opt demo`` or ``minimax-opt solve``.
 
     Parameters
     ----------
     report : dict
-        See :mod:`minimax_opt.demo.report`. Problems without both models (after an interrupt) are left out.
+        See :mod:`minimax_opt.comparison.report`. Problems without both models (after an interrupt) are left out.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def draw_demo(report: dict[str, Any]) -> Any:
     problems = [problem for problem in report["problems"] if "worst_case" in problem]
     if not problems:
         raise ValueError(
-            "The report holds no solved problem, so there is nothing to draw. Run `minimax-opt demo` to the end of a problem."
+            "The report holds no solved problem, so there is nothing to draw. Run the command to the end of a problem."
         )
     columns = min(COLUMNS, len(problems))
     rows = math.ceil(len(problems) / columns)

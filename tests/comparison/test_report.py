@@ -7,8 +7,8 @@ import os
 
 import pytest
 
-from minimax_opt.demo.files import prepare_folder, write_atomically
-from minimax_opt.demo.report import SCHEMA, all_certified, read_report, write_report
+from minimax_opt.comparison.files import prepare_folder, write_atomically
+from minimax_opt.comparison.report import SCHEMAS, all_certified, read_report, write_report
 
 
 def test_a_report_survives_the_round_trip(report, tmp_path):
@@ -26,7 +26,7 @@ def test_nan_is_written_as_null_and_read_as_nan(report, tmp_path):
 
 
 def test_a_report_says_what_made_it(report):
-    assert report["schema"] == SCHEMA
+    assert report["schema"] == SCHEMAS["demo"]
     assert report["versions"]["numpy"]
     assert report["versions"]["torch"]
     assert report["tol"] == 1e-9

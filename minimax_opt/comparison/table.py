@@ -1,4 +1,4 @@
-"""The demo's text: one block a problem, one line a problem at the end."""
+"""The text of a report: one block a problem, one line a problem at the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run the demo's problems one after another; an interrupt keeps what is known so far."""
+"""Run problems one after another; an interrupt keeps what is known so far."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TextIO
 
-from minimax_opt.demo.cases import Case
-from minimax_opt.demo.reference import compare, has_reference, solve_reference
-from minimax_opt.demo.report import new_report
-from minimax_opt.demo.solve import solve_case
+from minimax_opt.comparison.case import Case
+from minimax_opt.comparison.reference import compare, has_reference, solve_reference
+from minimax_opt.comparison.report import new_report
+from minimax_opt.comparison.solve import solve_case
 
 
 class Progress:
@@ -62,7 +62,7 @@ def run_cases(
     Returns
     -------
     dict
-        The report (see :mod:`minimax_opt.demo.report`). After Ctrl-C its ``status`` is ``"interrupted"`` and its last problem may
+        The report (see :mod:`minimax_opt.comparison.report`). After Ctrl-C its ``status`` is ``"interrupted"`` and its last problem may
         hold the best x so far, or lack the worst-case model.
 
     Raises

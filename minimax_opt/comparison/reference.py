@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from minimax_opt.demo.cases import Case
-from minimax_opt.demo.datasets import Dataset
+from minimax_opt.comparison.case import Case
+from minimax_opt.comparison.groups import GroupedRows
+from minimax_opt.comparison.losses import FAMILIES
 
 AGREEMENT = 1e-7  # relative
 
@@ -31,7 +32,7 @@ def _cvxpy() -> Any:
     return import_module("cvxpy")
 
 
-def solve_reference(case: Case, data: Dataset) -> dict[str, Any]:
+def solve_reference(case: Case, data: GroupedRows) -> dict[str, Any]:
     """Value, solver status and seconds of the case in cvxpy.
 
     Returns
@@ -41,9 +42,11 @@ def solve_reference(case: Case, data: Dataset) -> dict[str, Any]:
     """
     cp = _cvxpy()
 
-    x = cp.Variable(len(data.features))
+    x = cp.Variable(case.n_variables(data))
     value, constraints = _worst_case(case, data, x)
-    problem = cp.Problem(cp.Minimize(value + case.ridge / 2 * cp.sum_squares(x)), constraints)
+    slopes = x[case.loss.n_classes :] if case.free_intercept else x
+    penalty = case.ridge / 2 * cp.sum_squares(slopes) + case.l1 * cp.norm1(slopes)
+    problem = cp.Problem(cp.Minimize(value + penalty), constraints)
     start, failure = time.perf_counter(), None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # cvxpy warns of an inaccurate solution; the status says the same and is reported
@@ -78,7 +81,7 @@ def compare(model: dict[str, Any], reference: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _worst_case(case: Case, data: Dataset, x: Any) -> tuple[Any, list[Any]]:
+def _worst_case(case: Case, data: GroupedRows, x: Any) -> tuple[Any, list[Any]]:
     """max_{w in W} <w, f(x)> by its dual: (objective, constraints), both convex in x and the dual variables."""
     cp = _cvxpy()
 
@@ -96,14 +99,16 @@ def _worst_case(case: Case, data: Dataset, x: Any) -> tuple[Any, list[Any]]:
     return level + scale * (size - 1.0) + centre @ terms, constraints
 
 
-def _losses(case: Case, data: Dataset, x: Any) -> Any:
+def _losses(case: Case, data: GroupedRows, x: Any) -> Any:
     """The task losses as one cvxpy expression."""
     cp = _cvxpy()
 
     if case.loss.kind == "chebyshev":
         return cp.abs(np.vstack(data.matrices) @ x - np.concatenate(data.targets))
     pairs = list(zip(data.matrices, data.targets, strict=True))
-    if case.loss.kind == "logistic":
-        return cp.hstack([cp.sum(cp.logistic(cp.multiply(1.0 - 2.0 * b, a @ x))) / len(b) for a, b in pairs])
+    if case.loss.kind != "least-squares":
+        rows, classes = FAMILIES[case.loss.kind].rows, case.loss.n_classes
+        scores = x if classes == 1 else cp.reshape(x, (len(data.features), classes), order="C")
+        return cp.hstack([rows(cp, a @ scores, b, case.loss) / len(b) for a, b in pairs])
     factors = [(np.asarray(np.linalg.qr(np.column_stack([a, b]), mode="r")), len(b)) for a, b in pairs]
     return cp.hstack([cp.sum_squares(r[:, :-1] @ x - r[:, -1]) / rows for r, rows in factors])

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from minimax_opt.comparison.report import new_report
 from minimax_opt.demo.datasets import Dataset
 from minimax_opt.demo.packaged import PackagedFile
-from minimax_opt.demo.report import new_report
 
 
 def model(losses: list[float], fun: float, lower_bound: float) -> dict[str, Any]:

@@ -1,0 +1,103 @@
+"""The losses that a case may have, by name: one entry of :data:`FAMILIES` each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+import minimax_opt as mo
+from minimax_opt.arrays import Host
+from minimax_opt.tasks import Tasks
+
+TargetKind = Literal["number", "count", "two classes", "classes"]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """How a task's loss is measured.
+
+    Attributes
+    ----------
+    kind : str
+        A name of :data:`FAMILIES`, or ``"chebyshev"``.
+    label, unit : str
+        For axes and tables.
+    mean : str
+        What the average over all rows is called.
+    parameter : float
+        The loss's own number (Huber's delta), where it has one.
+    n_classes : int
+        Number of scores a row, C; x is the (n, C) matrix, flattened row by row.
+    """
+
+    kind: str
+    label: str
+    unit: str
+    mean: str
+    parameter: float = float("nan")
+    n_classes: int = 1
+
+
+@dataclass(frozen=True)
+class Family:
+    """What belongs to the name of a loss.
+
+    Attributes
+    ----------
+    tasks : callable
+        (matrices, targets, loss) -> the K tasks.
+    rows : callable
+        (cvxpy, z, b, loss) -> the sum of the rows' losses in cvxpy, written independently of `tasks`. z are the scores A x, of shape
+        (N,) or, for classes, (N, C).
+    response : callable
+        scores z -> what is predicted: a number, a probability or one a class.
+    target : {"number", "count", "two classes", "classes"}
+        What the targets are.
+    label : str
+        For axes and tables.
+    unit : str
+        The same; ``{target}`` is replaced by the target's name.
+    parameter : str
+        Name of :attr:`Loss.parameter`; empty where there is none.
+    """
+
+    tasks: Callable[[Any, Any, Loss], Tasks]
+    rows: Callable[[Any, Any, Host, Loss], Any]
+    response: Callable[[Host], Host]
+    target: TargetKind
+    label: str
+    unit: str
+    parameter: str = ""
+
+
+def _identity(z: Host) -> Host:
+    return z
+
+
+def _sigmoid(z: Host) -> Host:
+    """1 / (1 + exp(-z)) without overflow."""
+    decay = np.exp(-np.abs(z))
+    return np.asarray(np.where(z >= 0, 1.0, decay) / (1.0 + decay))
+
+
+FAMILIES: dict[str, Family] = {
+    "least-squares": Family(
+        tasks=lambda A, b, loss: mo.LeastSquaresTasks(A, b),
+        rows=lambda cp, z, b, loss: cp.sum_squares(z - b),
+        response=_identity,
+        target="number",
+        label="mean squared error",
+        unit="({target})²",
+    ),
+    "logistic": Family(
+        tasks=lambda A, b, loss: mo.LogisticTasks(A, b),
+        rows=lambda cp, z, b, loss: cp.sum(cp.logistic(cp.multiply(1.0 - 2.0 * b, z))),
+        response=_sigmoid,
+        target="two classes",
+        label="mean log loss",
+        unit="nats",
+    ),
+}
