@@ -26,6 +26,7 @@ from minimax_opt.solvers.interior_point_start import first_iterate, improved, wa
 from minimax_opt.solvers.recession import unbounded
 
 LOWEST_GAP = 0.02  # mu stays above this share of what the target needs: further down, rounding grows and nothing is gained
+SHORT = 0.1  # below this length of the predictor its second-order term corrects nothing, and can drive the iterates off for good
 PATIENCE, PATIENCE_AT_TARGET = 25, 6  # iterations without progress
 
 
@@ -161,7 +162,9 @@ class InteriorPoint(Solver):
         a, b = lengths_of(linear, step, separate, 1.0)
         reached = float((slack + a * step.slack) @ (multiplier + b * step.multiplier)) / n_pairs
         mu = max(min(max(reached / mean, 0.0), 1.0) ** 3 * mean, LOWEST_GAP * goal / n_pairs)
-        target = mu - product - step.slack * step.multiplier
+        target = mu - product
+        if min(a, b) > SHORT:
+            target -= step.slack * step.multiplier
         bend = linear.ball_remainder(step, 0.99 * a, 0.99 * b)
         step = linear.step(target, bend)
         a, b = lengths_of(linear, step, separate, 1.0)

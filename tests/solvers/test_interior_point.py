@@ -304,3 +304,15 @@ def test_same_input_same_bits():
     first, second = (solve(problems.BASE[7]) for _ in range(2))
     np.testing.assert_array_equal(first.x, second.x)
     np.testing.assert_array_equal(first.weights, second.weights)
+
+
+@pytest.mark.parametrize("nearest", [100, 200, 400])
+def test_tasks_that_almost_touch_the_maximum_do_not_drive_the_iterates_off(nearest):
+    """The pieces of a polynomial fit beside its alternation points: short predictors, whose second-order terms are large."""
+    t = np.cos(np.pi * (np.arange(2000) + 0.5) / 2000)
+    whole = mo.ChebyshevTasks(np.polynomial.chebyshev.chebvander(t, 11), np.exp(t) * np.sin(5 * t) + np.abs(t - 0.3))
+    best = mo.minimize_max(whole, method="interior-point", tol=1e-9)
+    part = whole.subset(np.argsort(-best.losses)[:nearest])
+    result = mo.minimize_max(part, method="interior-point", tol=1e-9)
+    assert result.success
+    assert result.fun == pytest.approx(best.fun, rel=3e-9)
