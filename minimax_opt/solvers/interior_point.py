@@ -21,7 +21,7 @@ from minimax_opt.result import Status
 from minimax_opt.solvers.base import Solver, State, Target
 from minimax_opt.solvers.interior_point_adversary import Adversary
 from minimax_opt.solvers.interior_point_kkt import Linearisation, Step
-from minimax_opt.solvers.interior_point_move import lengths_of, moved, next_damping, search
+from minimax_opt.solvers.interior_point_move import lengths_of, limits_of, moved, next_damping, search
 from minimax_opt.solvers.interior_point_start import first_iterate, improved, warm_iterate
 from minimax_opt.solvers.recession import unbounded
 
@@ -93,8 +93,6 @@ class InteriorPoint(Solver):
         tasks = problem.tasks
         if problem.domain is not None:
             return "has no support for a `domain`; use method='accelerated', 'softmax-gd', 'mirror-prox' or 'descent-ascent'."
-        if problem.l1 is not None:
-            return "needs a smooth `regularizer`, without an L1 term; use method='accelerated'."
         if not problem.convex:
             return "needs convex losses; use method='sqp' for a stationary point, or pass convex=True if every loss is convex."
         if not tasks.has_jacobian or not (tasks.has_hessian or tasks.curvature == "affine"):
@@ -137,12 +135,14 @@ class InteriorPoint(Solver):
         estimate = point.value - point.weighted_value(weights) + old.decrement(new.gradient)
         idle = 0 if estimate < 0.9 * state.least else state.idle + 1
         stalled = idle >= (PATIENCE_AT_TARGET if state.least <= goal else PATIENCE)
-        return replace(
-            state,
-            point=point,
-            weights=weights,
+        return InteriorPointState(
+            point,
+            weights,
             certify=estimate <= goal,
             status=_ending(problem, state.start, point, stalled),
+            adversary=state.adversary,
+            start=state.start,
+            target=state.target,
             linear=new,
             damping=next_damping(state.damping, share),
             least=min(estimate, state.least),
@@ -158,28 +158,32 @@ class InteriorPoint(Solver):
         n_pairs = len(slack)
         product = slack * multiplier
         mean = linear.complementarity / n_pairs
-        step = linear.step(-product)
-        a, b = lengths_of(linear, step, separate, 1.0)
-        reached = float((slack + a * step.slack) @ (multiplier + b * step.multiplier)) / n_pairs
+        step = linear.step(-product, refine=False)
+        limits = limits_of(linear, step, separate)
+        a, b = lengths_of(limits)
+        second = step.slack * step.multiplier
+        reached = linear.complementarity + a * float(step.slack @ multiplier) + b * float(slack @ step.multiplier)
+        reached = (reached + a * b * float(np.add.reduce(second))) / n_pairs
         mu = max(min(max(reached / mean, 0.0), 1.0) ** 3 * mean, LOWEST_GAP * goal / n_pairs)
         target = mu - product
         if min(a, b) > SHORT:
-            target -= step.slack * step.multiplier
+            target -= second
         bend = linear.ball_remainder(step, 0.99 * a, 0.99 * b)
         step = linear.step(target, bend)
-        a, b = lengths_of(linear, step, separate, 1.0)
+        limits = limits_of(linear, step, separate)
         for _ in range(self.correctors):
+            a, b = lengths_of(limits)
             if min(a, b) >= 0.95:
                 break
             longer = min(1.0, 1.1 * a + 0.1), min(1.0, 1.1 * b + 0.1)
             trial = (slack + longer[0] * step.slack) * (multiplier + longer[1] * step.multiplier)
-            target = target + np.maximum(np.clip(trial, 0.1 * mu, 10 * mu) - trial, -10 * mu)
+            target = target + np.maximum(np.minimum(np.maximum(trial, 0.1 * mu), 10 * mu) - trial, -10 * mu)
             corrected = linear.step(target, bend)
-            c, d = lengths_of(linear, corrected, separate, 1.0)
-            if c + d <= a + b + 0.02:
+            new = limits_of(linear, corrected, separate)
+            if sum(lengths_of(new)) <= a + b + 0.02:
                 break
-            step, a, b = corrected, c, d
-        return step, lengths_of(linear, step, separate, min(max(0.9, 1.0 - mu / mean), 0.9995))
+            step, limits = corrected, new
+        return step, lengths_of(limits, min(max(0.9, 1.0 - mu / mean), 0.9995))
 
 
 def _begin(state: InteriorPointState) -> Linearisation:

@@ -28,6 +28,7 @@ from minimax_opt.problem import Point
 from minimax_opt.solvers.interior_point_adversary import Adversary
 
 PIVOT = 1e-14  # shift of a singular matrix of unit diagonal; refinement takes its effect back where the system is consistent
+BLOCK = 40_000  # numbers of a block of rows, which fit in the cache
 TRUSTED = 0.25  # share of a weight that the ball's second-order correction may move it by
 
 
@@ -78,15 +79,14 @@ class Linearisation:
         n_tasks, point = adversary.n_tasks, iterate.point
         self.u, self.s = iterate.slack[:n_tasks], iterate.multiplier[:n_tasks]
         self.w = adversary.mixed(self.u)
-        self.jacobian = point.jacobian()
+        self.rows = point.jacobian() if adversary.mix == 1.0 else adversary.mix * point.jacobian()
         self.gradient = point.gradient(self.w)
         self.complementarity = float(iterate.slack @ iterate.multiplier)
-        self.sum_residual = 1.0 - float(self.u.sum())
-        self.residual = adversary.mix * point.losses - iterate.level + self.s
+        self.sum_residual = 1.0 - float(np.add.reduce(self.u))
+        self.residual = adversary.mix * point.losses + (self.s - iterate.level)
         if adversary.cap is not None:
-            self.z, self.y = iterate.slack[n_tasks : 2 * n_tasks], iterate.multiplier[n_tasks : 2 * n_tasks]
-            self.cap_residual = adversary.cap - self.u - self.z
-            self.residual -= self.y
+            self.cap_residual = adversary.cap - self.u - iterate.slack[n_tasks : 2 * n_tasks]
+            self.residual -= iterate.multiplier[n_tasks : 2 * n_tasks]
         if adversary.ball is not None:
             self.v, self.eta = float(iterate.slack[-1]), float(iterate.multiplier[-1])
             self.slope = adversary.ball.gradient(self.u)
@@ -95,52 +95,58 @@ class Linearisation:
 
     def factor(self, damping: float = 0.0) -> bool:
         """Factor the n x n matrix plus `damping` times its diagonal; whether that worked."""
-        adversary = self.adversary
-        stiffness = self.s / self.u
+        adversary, n_tasks = self.adversary, self.adversary.n_tasks
+        self.ratio = self.iterate.multiplier / self.iterate.slack
+        stiffness = self.ratio[:n_tasks]
         if adversary.cap is not None:
-            self.y_per_z = self.y / self.z
-            stiffness += self.y_per_z
+            stiffness = stiffness + self.ratio[n_tasks : 2 * n_tasks]
         if adversary.ball is not None:
-            stiffness += self.eta * adversary.ball.curvature(self.u)
+            stiffness = stiffness + self.eta * adversary.ball.curvature(self.u)
         self.d = 1.0 / stiffness
-        self.d_sum = float(self.d.sum())
-        self.root = np.sqrt(self.d)
-        self.mean = (self.d @ self.jacobian) * (adversary.mix / self.d_sum)
-        rows = (self.jacobian if adversary.mix == 1.0 else adversary.mix * self.jacobian) - self.mean
-        rows *= self.root[:, None]
-        self.rows = rows
+        self.d_sum = float(np.add.reduce(self.d))
+        self.mean = self.level_slope = (self.d @ self.rows) / self.d_sum
         self.hessian = self.iterate.point.hessian(self.w)
         matrix = self.hessian.copy()
         if adversary.ball is not None:
             self._regress_on_ball()
+            self.level_slope = self.mean - self.slope_mean * self.coefficients
             matrix += self.v_per_eta * np.multiply.outer(self.coefficients, self.coefficients)
-        matrix = blas.dsyrk(1.0, rows.T, beta=1.0, c=matrix.T, lower=1, overwrite_c=1)
-        return self._cholesky(matrix, damping)
+        return self._cholesky(self._add_rows(matrix), damping)
 
     def _regress_on_ball(self) -> None:
-        """Take the regression on R' out of the centred rows."""
+        """Regress the rows on R' too, beside 1."""
         self.slope_mean = float(self.d @ self.slope) / self.d_sum
         self.v_per_eta = self.v / self.eta
-        self.scaled_slope = self.root * (self.slope - self.slope_mean)
-        self.slope_norm = float(self.scaled_slope @ self.scaled_slope) + self.v_per_eta
-        self.coefficients = (self.scaled_slope @ self.rows) / self.slope_norm
-        self.rows -= self.scaled_slope[:, None] * self.coefficients
+        self.centred_slope = self.slope - self.slope_mean
+        self.weighted_slope = self.d * self.centred_slope
+        self.slope_norm = float(self.weighted_slope @ self.centred_slope) + self.v_per_eta
+        self.coefficients = (self.weighted_slope @ self.rows) / self.slope_norm
+
+    def _add_rows(self, matrix: Host) -> Host:
+        """The lower half of `matrix` + C'DC, in blocks that stay in the cache: C is never stored."""
+        root, length = np.sqrt(self.d)[:, None], max(BLOCK // matrix.shape[0], 1)
+        for start in range(0, self.adversary.n_tasks, length):
+            block = slice(start, start + length)
+            part = self.rows[block] - self.mean
+            if self.adversary.ball is not None:
+                part -= self.centred_slope[block, None] * self.coefficients
+            part *= root[block]
+            matrix = blas.dsyrk(1.0, part.T, beta=1.0, c=matrix.T, lower=1, overwrite_c=1).T
+        return matrix.T
 
     def _cholesky(self, matrix: Host, damping: float) -> bool:
-        """The factor of the matrix scaled to unit diagonal, shifted as little as a factor needs."""
+        """The factor of the matrix, its diagonal raised as little as a factor needs."""
         diagonal = matrix.diagonal()
-        diagonal = np.maximum(diagonal, 1e-30 * (float(np.abs(diagonal).max()) or 1.0))
-        self.scale = 1.0 / np.sqrt(diagonal)
-        if not np.isfinite(self.scale).all():
+        largest = float(diagonal.max())
+        if not np.isfinite(largest):
             return False
+        diagonal = np.maximum(diagonal, 1e-30 * (largest or 1.0))
         if damping:  # of the Hessian too, which the refinement multiplies with
             np.einsum("ii->i", self.hessian)[:] += damping * diagonal
-        matrix *= self.scale[:, None]
-        matrix *= self.scale
         shift = PIVOT
         while shift < 1e-2:
             shifted = matrix.copy(order="F")
-            np.einsum("ii->i", shifted)[:] += damping + shift
+            np.einsum("ii->i", shifted)[:] += (damping + shift) * diagonal
             self.lower, info = lapack.dpotrf(shifted, lower=1, overwrite_a=1, clean=0)
             if info == 0:
                 return True
@@ -149,60 +155,73 @@ class Linearisation:
 
     def apply_inverse(self, right: Host) -> Host:
         """The matrix's inverse times `right`, shape (n,)."""
-        solution: Host = self.scale * lapack.dpotrs(self.lower, self.scale * right, lower=1)[0]
+        solution: Host = lapack.dpotrs(self.lower, right, lower=1)[0]
         return solution
 
     def decrement(self, gradient: Host) -> float:
         """Square of the gradient's norm in the matrix's inverse: about twice what F_w can still fall."""
         return float(gradient @ self.apply_inverse(gradient))
 
-    def step(self, target: Host, bend: tuple[Host, float] | None = None) -> Step:
+    def step(self, target: Host, bend: tuple[Host, float] | None = None, refine: bool = True) -> Step:
         """The Newton step: all linearised residuals vanish, the products of the pairs change by `target`, shape (n_pairs,).
 
-        `bend` adds to the residuals of u and of the ball what :meth:`ball_remainder` expects a step to leave there.
+        `bend` adds to the residuals of u and of the ball what :meth:`ball_remainder` expects a step to leave there. Each correction
+        of dx takes what is left of the condition on x to zero; D spans many decades, so that one is not enough for a step to `refine`.
         """
-        adversary, n_tasks = self.adversary, self.adversary.n_tasks
         push = target / self.iterate.slack
-        rhs = self.residual + push[:n_tasks]
-        ball_residual = self.ball_residual if adversary.ball is not None else 0.0
+        rhs = self._weights_condition(push)
+        ball_residual = self.ball_residual if self.adversary.ball is not None else 0.0
         if bend is not None:
             rhs += bend[0]
             ball_residual += bend[1]
-        if adversary.cap is not None:
-            rhs += self.y_per_z * self.cap_residual - push[n_tasks : 2 * n_tasks]
-        rhs_mean = float(self.d @ rhs) / self.d_sum
-        lift = self.sum_residual / self.d_sum
-        free = self.root * (rhs - rhs_mean)
-        right = -self.gradient - lift * self.mean - free @ self.rows
+        level = (float(self.d @ rhs) - self.sum_residual) / self.d_sum
         d_eta = 0.0
-        if adversary.ball is not None:
-            beta = ball_residual - self.v_per_eta * push[-1] - self.slope_mean * self.sum_residual
-            d_eta = (float(self.scaled_slope @ free) - beta) / self.slope_norm
-            right -= beta * self.coefficients
-            free -= d_eta * self.scaled_slope
-        dx = self.apply_inverse(right)
-        du = self._weights_step(dx, free, lift)
-        error = self.gradient + self.hessian @ dx + adversary.mix * (du @ self.jacobian)  # one refinement: D spans many decades
-        dx -= self.apply_inverse(error)
-        return self._complete(dx, self._weights_step(dx, free, lift), push, rhs_mean - lift, d_eta, ball_residual)
+        if self.adversary.ball is not None:
+            beta = ball_residual - self.v_per_eta * float(push[-1]) - self.slope_mean * self.sum_residual
+            d_eta = (float(self.weighted_slope @ rhs) - beta) / self.slope_norm
+            level -= self.slope_mean * d_eta
+            rhs -= d_eta * self.slope
+        rhs -= level
+        du = self.d * rhs
+        dx = -self.apply_inverse(self.gradient + du @ self.rows)
+        change = self._change(dx)
+        du = self.d * (rhs + change)
+        if refine:
+            dx -= self.apply_inverse(self.gradient + self.hessian @ dx + du @ self.rows)
+            change = self._change(dx)
+            du = self.d * (rhs + change)
+        return self._complete(dx, du, push, level, d_eta, ball_residual)
+
+    def _weights_condition(self, push: Host) -> Host:
+        """The right-hand side of the conditions on u, once s and y are eliminated."""
+        n_tasks = self.adversary.n_tasks
+        rhs: Host = self.residual + push[:n_tasks]
+        if self.adversary.cap is not None:
+            rhs += self.ratio[n_tasks : 2 * n_tasks] * self.cap_residual - push[n_tasks : 2 * n_tasks]
+        return rhs
+
+    def _change(self, dx: Host) -> Host:
+        """C dx: the change of the losses less what t and eta take up."""
+        change: Host = self.rows @ dx
+        change -= float(self.level_slope @ dx)
+        if self.adversary.ball is not None:
+            change -= float(self.coefficients @ dx) * self.slope
+        return change
 
     def _complete(self, dx: Host, du: Host, push: Host, level: float, d_eta: float, ball_residual: float) -> Step:
         """The changes of all unknowns from those of x and u; `level` and `d_eta` are those of t and eta for dx = 0."""
-        adversary, n_tasks = self.adversary, self.adversary.n_tasks
-        slack, multiplier = [du], [push[:n_tasks] - (self.s / self.u) * du]
-        level += float(self.mean @ dx)
+        adversary = self.adversary
+        level += float(self.level_slope @ dx)
+        slack = du
         if adversary.cap is not None:
-            dz = self.cap_residual - du
-            slack.append(dz)
-            multiplier.append(push[n_tasks : 2 * n_tasks] - self.y_per_z * dz)
+            slack = np.concatenate((du, self.cap_residual - du))
         if adversary.ball is not None:
             d_eta += float(self.coefficients @ dx)
-            level -= d_eta * self.slope_mean
-            slack.append(np.array([ball_residual - float(self.slope @ du)]))
-            multiplier.append(np.array([d_eta]))
-        if len(slack) == 1:
-            return Step(dx, du, multiplier[0], level)
-        return Step(dx, np.concatenate(slack), np.concatenate(multiplier), level)
+            slack = np.append(slack, ball_residual - float(self.slope @ du))
+        multiplier = push - self.ratio * slack
+        if adversary.ball is not None:
+            multiplier[-1] = d_eta  # which the formula above finds as a difference of large numbers
+        return Step(dx, slack, multiplier, level)
 
     def ball_remainder(self, step: Step, a: float, b: float) -> tuple[Host, float] | None:
         """What a step of length a in u and b in eta leaves, beyond first order, in the residuals of u and of the ball.
@@ -216,17 +235,14 @@ class Linearisation:
         du, d_eta = a * step.slack[: self.adversary.n_tasks], b * float(step.multiplier[-1])
         moved = self.u + du
         linear = self.eta * (self.slope + ball.curvature(self.u) * du) + d_eta * self.slope
-        value = ball.value(self.u) + float(self.slope @ du)
+        value = ball.radius - self.ball_residual - self.v + float(self.slope @ du)
         limit = TRUSTED * self.u / self.d
-        return np.clip(linear - (self.eta + d_eta) * ball.gradient(moved), -limit, limit), value - ball.value(moved)
-
-    def _weights_step(self, dx: Host, free: Host, lift: float) -> Host:
-        """The change of u, D (C dx + centred right-hand side) + D lift."""
-        du: Host = self.root * (self.rows @ dx + free)
-        return du + lift * self.d if lift else du
+        bend = linear - (self.eta + d_eta) * ball.gradient(moved)
+        return np.minimum(np.maximum(bend, -limit), limit), value - ball.value(moved)
 
 
 def longest(values: Host, change: Host) -> float:
     """The largest a <= 1e10 with values + a change >= 0, for values > 0."""
-    steepest = float((change / values).min())
+    ratio = change / values
+    steepest = float(ratio[ratio.argmin()])
     return -1.0 / steepest if steepest < -1e-10 else 1e10

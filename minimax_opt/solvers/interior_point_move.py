@@ -14,11 +14,15 @@ OFF_CENTRE = 1e-3  # no pair's product falls below this share of the mean by cur
 DAMPING = 1e-3  # first multiple of the diagonal that is added after a step that overshot tenfold
 
 
-def lengths_of(linear: Linearisation, step: Step, separate: bool, share: float) -> tuple[float, float]:
-    """At most 1, and at most `share` of the way to where a slack or a multiplier would vanish; equal unless `separate`."""
-    a = min(1.0, share * longest(linear.iterate.slack, step.slack))
-    b = min(1.0, share * longest(linear.iterate.multiplier, step.multiplier))
+def limits_of(linear: Linearisation, step: Step, separate: bool) -> tuple[float, float]:
+    """The lengths at which the first slack and the first multiplier would vanish; equal unless `separate`."""
+    a, b = longest(linear.iterate.slack, step.slack), longest(linear.iterate.multiplier, step.multiplier)
     return (a, b) if separate else (min(a, b),) * 2
+
+
+def lengths_of(limits: tuple[float, float], share: float = 1.0) -> tuple[float, float]:
+    """At most 1, and at most `share` of the limits."""
+    return min(1.0, share * limits[0]), min(1.0, share * limits[1])
 
 
 def search(problem: Problem, linear: Linearisation, step: Step, length: float) -> tuple[Point, float]:
@@ -56,7 +60,7 @@ def moved(problem: Problem, linear: Linearisation, step: Step, lengths: tuple[fl
     level = old.level + lengths[1] * step.level
     if problem.tasks.curvature != "affine" and adversary.mix:
         u, s = slack[:n_tasks], multiplier[:n_tasks]
-        taken = adversary.mix * (point.losses - old.point.losses - lengths[1] * (linear.jacobian @ step.x))
+        taken = adversary.mix * (point.losses - old.point.losses) - lengths[1] * (linear.rows @ step.x)
         rise = max(0.0, float((taken - ABSORBED * s).max()))
         level += rise
         s += rise - taken
