@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minimax_opt.arrays import Array
+from minimax_opt.certificate import Certificate
 from minimax_opt.problem import Point, Problem
 from minimax_opt.result import Status
 
@@ -32,12 +33,15 @@ class State:
         Whether a certificate of (point, weights) is worth its cost now. The loop certifies the last iterate anyway.
     status : Status or None
         The algorithm's own reason to stop.
+    certificate : Certificate or None
+        A lower bound that :func:`minimax_opt.certificate.certify` has already proven for `weights`, on part of the problem, say.
     """
 
     point: Point
     weights: Array
     certify: bool = False
     status: Status | None = None
+    certificate: Certificate | None = None
 
 
 @dataclass

@@ -77,6 +77,8 @@ class Memory:
                 self.weights = state.weights
         if state.status is Status.UNBOUNDED or self._runs_away(point):  # before any test relative to |fun|
             return Status.UNBOUNDED
+        if state.certificate is not None:
+            self._accept(state.certificate, state.weights)
         due = not self.solver.certifies_itself and self.nit % CERTIFY_EVERY == 0
         if state.certify or state.status is not None or due:
             self.certify(point, state.weights)

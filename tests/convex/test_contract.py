@@ -11,7 +11,7 @@ import torch
 import minimax_opt as mo
 from minimax_opt.solvers import METHODS
 
-SECOND_ORDER = ("interior-point", "dual-newton", "sqp")
+SECOND_ORDER = ("interior-point", "dual-newton", "sqp", "working-set")
 TOLERANCE = {name: 1e-9 if name in SECOND_ORDER else 1e-3 for name in METHODS}
 TOLERANCE |= {"softmax-gd": 2e-2, "descent-ascent": 1e-2}  # 1/eps^2 methods: 1e-3 takes tens of thousands of iterations
 EASY = [case for case in problems.ALL if not case.hard]
@@ -112,7 +112,8 @@ def test_callback_can_stop(method):
         calls.append(intermediate_result.fun)
         raise StopIteration
 
-    res = problems.BASE[0].solve(method, tol=1e-9, callback=callback)
+    small_sets = {"size": 1} if method == "working-set" else None  # or it would end with its first step
+    res = problems.BASE[0].solve(method, tol=1e-9, callback=callback, options=small_sets)
     assert len(calls) == 1
     assert res.status is mo.Status.STOPPED
     assert not res.success
