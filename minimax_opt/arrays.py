@@ -7,6 +7,7 @@ tasks.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -71,6 +72,19 @@ def to_host(a: Array) -> Host:
     if isinstance(a, torch.Tensor):
         a = a.detach().cpu().numpy() if a.dtype != torch.bfloat16 else a.detach().float().cpu().numpy()
     return np.asarray(a, dtype=np.float64)
+
+
+def is_sparse(a: Any) -> bool:
+    """Whether `a` is a matrix of scipy.sparse or a torch tensor of a sparse layout; loads nothing."""
+    if isinstance(a, torch.Tensor):
+        return a.layout != torch.strided
+    scipy_sparse = sys.modules.get("scipy.sparse")  # what is not loaded cannot have made `a`
+    return scipy_sparse is not None and bool(scipy_sparse.issparse(a))
+
+
+def is_dense(a: Any) -> bool:
+    """Whether `a` is a NumPy array or a dense tensor, and not one of our own or scipy's sparse matrices."""
+    return isinstance(a, np.ndarray) or (isinstance(a, torch.Tensor) and a.layout == torch.strided)
 
 
 def copy(a: Array) -> Array:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 
-from minimax_opt.arrays import HOST, Array, Host, space_of, to_host
+from minimax_opt.arrays import HOST, Array, Host, is_dense, space_of, to_host
 from minimax_opt.tasks.base import Evaluation, Tasks
-from minimax_opt.tasks.row_input import matrix, refuse_mixture, vector
+from minimax_opt.tasks.row_data import DENSE_BYTES
+from minimax_opt.tasks.row_input import matrix, refuse_mixture, sparse_module, stack, vector
 from minimax_opt.tasks.rows import numeric_library
 
 
@@ -18,7 +20,7 @@ class AffineTasks(Tasks):
     Parameters
     ----------
     A : array, shape (K, n)
-        NumPy (converted to float64) or torch (float32 or float64, on any device, where it stays).
+        NumPy or scipy.sparse (converted to float64), or torch, dense or sparse (float32 or float64, on any device, where it stays).
     b : array, shape (K,)
 
     Examples
@@ -38,14 +40,27 @@ class AffineTasks(Tasks):
 
     def __init__(self, A: Any, b: Any) -> None:
         refuse_mixture("A and b", [A], [b])
-        self.A = matrix(A, "`A`")
-        self.b = vector(b, len(self.A), "`b`")
-        self.n_tasks, self.n_variables = self.A.shape
-        self.space = space_of(self.A)
+        A = matrix(A, "`A`")
+        b = vector(b, A.shape[0], "`b`")
+        self._set(stack([A], widen=True), b if isinstance(b, np.ndarray) else b.to(A.dtype))
+
+    def _set(self, A: Array, b: Array) -> None:
+        """Take checked data."""
+        self.A, self.b, self.space = A, b, space_of(b)
+        self.n_tasks, self.n_variables = A.shape
+        if not is_dense(A):
+            self.has_jacobian = 8.0 * A.shape[0] * A.shape[1] <= DENSE_BYTES
+            self.has_hessian = 8.0 * A.shape[1] ** 2 <= DENSE_BYTES
+
+    @classmethod
+    def _from_data(cls, A: Array, b: Array) -> Self:
+        tasks = cls.__new__(cls)
+        tasks._set(A, b)
+        return tasks
 
     def double(self) -> Self:
         """The same tasks in float64."""
-        return self if space_of(self.A).eps <= HOST.eps else type(self)(self.A.double(), self.b.double())
+        return self if space_of(self.b).eps <= HOST.eps else self._from_data(self.A.double(), self.b.double())
 
     def at(self, x: Array) -> AffineEvaluation:
         """Evaluate the losses at `x`, shape (n,), in :attr:`space`."""
@@ -57,17 +72,21 @@ class AffineTasks(Tasks):
         return weights @ self.A
 
     def slopes(self) -> Array:
-        """The Jacobian, shape (K, n)."""
-        return self.A
+        """The Jacobian, shape (K, n), dense."""
+        return self.A if is_dense(self.A) else self._kept_slopes
+
+    @cached_property
+    def _kept_slopes(self) -> Array:
+        return sparse_module(self.A).dense(self.A)
 
     def subset(self, indices: Host) -> AffineTasks:
         """The tasks `indices`."""
-        return AffineTasks(self.A[indices], self.b[indices])
+        return AffineTasks._from_data(self.A[indices], self.b[indices])
 
     def quadratics(self) -> tuple[Host, Host, Host]:
         """(P, q, c) with P = 0 (shape (K, n, n), no memory behind it), q = the Jacobian, c = f(0)."""
         n = self.A.shape[1]
-        P = np.broadcast_to(np.zeros(()), (len(self.slopes()), n, n))
+        P = np.broadcast_to(np.zeros(()), (self.n_tasks, n, n))  # type: ignore[arg-type]
         return P, to_host(self.slopes()), to_host(self(self.space.zeros(n)))  # type: ignore[union-attr]
 
 
@@ -107,7 +126,7 @@ class ChebyshevTasks(AffineTasks):
     Parameters
     ----------
     A : array, shape (N, n)
-        NumPy (converted to float64) or torch (float32 or float64, on any device, where it stays).
+        NumPy or scipy.sparse (converted to float64), or torch, dense or sparse (float32 or float64, on any device, where it stays).
     b : array, shape (N,)
 
     Examples
@@ -118,11 +137,9 @@ class ChebyshevTasks(AffineTasks):
     [1.0, -2.0, -1.0, 2.0]
     """
 
-    _slopes: Array = None
-
-    def __init__(self, A: Any, b: Any) -> None:
-        super().__init__(A, b)
-        self.n_tasks = 2 * len(self.A)
+    def _set(self, A: Array, b: Array) -> None:
+        super()._set(A, b)
+        self.n_tasks = 2 * A.shape[0]
 
     def at(self, x: Array) -> AffineEvaluation:
         """Evaluate the losses at `x`, shape (n,), in :attr:`space`."""
@@ -133,20 +150,25 @@ class ChebyshevTasks(AffineTasks):
 
     def weighted_slope(self, weights: Array) -> Array:
         """A'(w_plus - w_minus), shape (n,)."""
-        n_rows = len(self.A)
+        n_rows = len(self.b)
         return (weights[:n_rows] - weights[n_rows:]) @ self.A
 
     def subset(self, indices: Host) -> AffineTasks:
         """The tasks `indices`, as affine ones."""
-        rows, sign = indices % len(self.A), np.where(indices < len(self.A), 1.0, -1.0)
-        sign = self.space.asarray(sign)  # type: ignore[union-attr]
-        return AffineTasks(sign[:, None] * self.A[rows], -sign * self.b[rows])
+        n_rows = len(self.b)
+        rows, sign = indices % n_rows, self.space.asarray(np.where(indices < n_rows, 1.0, -1.0))  # type: ignore[union-attr]
+        A = self.A[rows]
+        A = sign[:, None] * A if is_dense(A) else sparse_module(A).scaled(A, sign)
+        return AffineTasks._from_data(A, -sign * self.b[rows])
 
     def slopes(self) -> Array:
-        """[A; -A], shape (2N, n); made when first asked for, and kept."""
-        if self._slopes is None:
-            self._slopes = numeric_library(self.A).concatenate((self.A, -self.A))
-        return self._slopes
+        """[A; -A], shape (2N, n), dense; made when first asked for, and kept."""
+        return self._kept_slopes
+
+    @cached_property
+    def _kept_slopes(self) -> Array:
+        A = self.A if is_dense(self.A) else sparse_module(self.A).dense(self.A)
+        return numeric_library(A).concatenate((A, -A))
 
 
 __all__ = ["AffineEvaluation", "AffineTasks", "ChebyshevTasks"]

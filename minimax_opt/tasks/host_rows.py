@@ -1,17 +1,18 @@
-"""Rows of data in NumPy float64, and their linear algebra."""
+"""Rows of data in NumPy, float64 or float32, and their linear algebra in float64."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.linalg import blas
-from scipy.sparse import csr_array
 
 from minimax_opt.arrays import HOST, Array, Host
 from minimax_opt.tasks.row_data import RowData
 
 
 class HostRows(RowData):
-    """Rows in NumPy float64."""
+    """Rows in NumPy; arithmetic in float64."""
 
     space = HOST
 
@@ -21,6 +22,21 @@ class HostRows(RowData):
         self._task_ids = np.repeat(np.arange(self.n_tasks), self.sizes)
         self._inverse_sizes = 1.0 / self.sizes
         self._coefficients = self._inverse_sizes[self._task_ids] if scale is None else scale
+
+    def times(self, x: Host) -> Array:
+        if not self.narrow:
+            return self.A @ x
+        product = np.empty((self.n_rows, *x.shape[1:]))
+        for rows in self._panels(0, self.n_rows):
+            np.dot(self._wide(rows), x, out=product[rows])
+        return product
+
+    def scaled(self, rows: Any, factors: Host) -> Array:
+        return self.A[rows] * factors[:, None]
+
+    def _wide(self, rows: slice) -> Host:
+        """The rows as a float64 array: a view, unless the data are narrow."""
+        return np.asarray(self.A[rows], dtype=np.float64)
 
     def mean(self, values: Host) -> Array:
         if self.scale is not None:
@@ -36,15 +52,19 @@ class HostRows(RowData):
         return self._coefficients * weights[self._task_ids]
 
     def combine(self, values: Host, weights: Host) -> Array:
-        products = [values[start:stop] @ self.A[start:stop] for start, stop in self._runs(weights)]
+        products = [values[rows] @ self._wide(rows) for run in self._runs(weights) for rows in self._panels(*run)]
         return products[0] if len(products) == 1 else np.add.reduce(products)
 
     def jacobian(self, values: Host) -> Array:
         values = values * self._coefficients
+        if self.narrow:
+            return self._narrow_jacobian(values)
         if self.equal:
             shape = (self.n_tasks, -1, self.n_variables)
             return np.matmul(values.reshape(self.n_tasks, 1, -1), self.A.reshape(shape))[:, 0]
         if self.n_tasks > 16 and self.n_rows * self.n_variables < 5000 * self.n_tasks:  # where a Python loop costs more
+            from scipy.sparse import csr_array
+
             block_diagonal = csr_array((values, np.arange(self.n_rows), self.offsets), shape=(self.n_tasks, self.n_rows))
             return block_diagonal @ self.A
         rows = np.empty((self.n_tasks, self.n_variables))
@@ -52,17 +72,35 @@ class HostRows(RowData):
             np.dot(values[start:stop], self.A[start:stop], out=rows[k])
         return rows
 
+    def _narrow_jacobian(self, values: Host) -> Host:
+        """The same, panel by panel; a panel may hold a part of a task, or several tasks."""
+        jacobian = np.zeros((self.n_tasks, self.n_variables))
+        for rows in self._panels(0, self.n_rows):
+            first, last = self._task_ids[rows.start], self._task_ids[rows.stop - 1]
+            if first == last:
+                jacobian[first] += values[rows] @ self._wide(rows)
+            else:
+                starts = np.maximum(self._starts[first : last + 1] - rows.start, 0)
+                jacobian[first : last + 1] += np.add.reduceat(self.scaled(rows, values[rows]), starts)
+        return jacobian
+
     def gram(self, values: Host, weights: Host) -> Array:
-        root = np.sqrt(values)[:, None]
+        return self._gram(self._runs(weights), np.sqrt(values))
+
+    def _gram(self, runs: list[tuple[int, int]], root: Host) -> Array:
+        """B'B, B = diag(root) A, of the rows in `runs`."""
         total: Array = None
-        for run in self._runs(weights):
+        for run in runs:
             for rows in self._blocks(*run):
-                scaled = self.A[rows] * root[rows]
+                scaled = self.scaled(rows, root[rows])
                 part = scaled.T @ scaled  # NumPy sees B'B and calls syrk: half the work
                 total = part if total is None else np.add(total, part, out=total)
         return total
 
     def grams(self) -> Array:
+        if self.narrow:
+            root = np.sqrt(self._coefficients)
+            return np.stack([self._gram([span], root) for span in self._spans()])
         if self.scale is None and self.equal:
             rows = self.A.reshape(self.n_tasks, -1, self.n_variables)
             grams = np.matmul(rows.transpose(0, 2, 1), rows)
@@ -82,7 +120,7 @@ class HostRows(RowData):
         largest, keep = 0.0, self.row_weights(weights) > 0
         for run in self._runs(weights):
             for rows in self._blocks(*run):
-                whitened = blas.dtrsm(1.0, factor, self.A[rows].T, lower=True)
+                whitened = blas.dtrsm(1.0, factor, self._wide(rows).T, lower=True)
                 largest = max(largest, float((np.einsum("ij,ij->j", whitened, whitened) * keep[rows]).max()))
         return float(np.sqrt(largest))
 

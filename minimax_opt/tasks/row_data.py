@@ -1,7 +1,12 @@
 """The data behind losses of the form f_k(x) = sum_{i in task k} c_i phi(a_i'x, b_i), and the linear algebra that they need.
 
 The rows of all tasks are stacked into one matrix A (M x n), one task after the other, so that z = A x is one product. The c_i sum
-to one within each task. The arithmetic is in :mod:`minimax_opt.tasks.host_rows` and :mod:`minimax_opt.tasks.torch_rows`.
+to one within each task. The arithmetic is in :mod:`minimax_opt.tasks.host_rows` and :mod:`minimax_opt.tasks.torch_rows`, and for
+sparse rows in :mod:`minimax_opt.tasks.sparse_rows` and :mod:`minimax_opt.tasks.torch_sparse_rows`.
+
+Narrow data. A may be float32 where the arithmetic is float64 (the dtype of b): each panel of rows is widened when it is used, in the
+cache, so that results are those of float64 on the same numbers and the memory is that of float32. Measured on a CPU, a product then
+takes as long as in float64. Data of up to ``WIDEN_ENTRIES`` numbers are widened once and for all.
 """
 
 from __future__ import annotations
@@ -10,12 +15,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
-from minimax_opt.arrays import Array, Host, Space, to_host
+from minimax_opt.arrays import Array, Host, Space, is_dense, to_host
 
 GRAM_BYTES = 1e9  # Gram matrices are kept only if they fit in this
+DENSE_BYTES = 1e9  # Jacobians and Hessians are made of sparse data only up to this size; beyond it, tasks do not offer them
+WIDEN_ENTRIES = 1 << 21  # float32 data up to here are converted to float64, larger data panel by panel
 
 
 class RowData(ABC):
@@ -24,8 +32,9 @@ class RowData(ABC):
     Parameters
     ----------
     A : array, shape (M, n)
-        The rows, the tasks one after the other.
+        The rows, the tasks one after the other; of the dtype of b, or narrower.
     b : array, shape (M,)
+        Its dtype is that of the arithmetic.
     sizes : array of int, shape (K,)
         Rows of each task, all >= 1.
     scale : array, shape (M,), or None
@@ -34,14 +43,28 @@ class RowData(ABC):
 
     space: Space
     block_entries = 1 << 20  # rows are scaled in blocks of about this many: they stay in the cache, and never double the memory
+    panel_entries = 1 << 16  # and widened in panels of about this many
 
-    def __init__(self, A: Array, b: Array, sizes: Array, scale: Array | None = None) -> None:
+    def __init__(self, A: Any, b: Array, sizes: Array, scale: Array | None = None) -> None:
         self.A, self.b, self.scale = A, b, scale
         self.sizes = np.asarray(sizes, dtype=np.int64)
         self.offsets = np.concatenate([[0], np.cumsum(self.sizes)])
         self.n_tasks, self.n_rows, self.n_variables = len(self.sizes), int(A.shape[0]), int(A.shape[1])
         self._grams_bytes = 8.0 * self.n_tasks * self.n_variables**2
         self.equal = bool(np.all(self.sizes == self.sizes[0]))
+        self.narrow = A.dtype != b.dtype
+
+    @abstractmethod
+    def times(self, x: Array) -> Array:
+        """A x, shape (M,); for x of shape (n, C), shape (M, C)."""
+
+    @abstractmethod
+    def scaled(self, rows: Any, factors: Array) -> Array:
+        """The rows that `rows` picks (a slice or a mask), each times its factor: a new dense array, shape (len(factors), n)."""
+
+    @abstractmethod
+    def _wide(self, rows: slice) -> Array:
+        """The rows as a dense array of the dtype of the arithmetic; a view where that is possible."""
 
     @abstractmethod
     def mean(self, values: Array) -> Array:
@@ -84,9 +107,14 @@ class RowData(ABC):
         return type(self)(self.A[rows], self.b[rows], sizes, scale)
 
     def double(self) -> RowData:
-        """The rows in float64."""
+        """The rows with arithmetic in float64; the data themselves are copied only where they are few."""
         scale = None if self.scale is None else self.scale.double()
-        return type(self)(self.A.double(), self.b.double(), self.sizes, scale)
+        A = self.A.double() if self.n_rows * self.n_variables <= WIDEN_ENTRIES else self.A
+        return type(self)(A, self.b.double(), self.sizes, scale)
+
+    def offers(self, n_rows: int) -> bool:
+        """Whether matrices of shape (n_rows, n) are made of these data: of dense data always, of sparse data up to ``DENSE_BYTES``."""
+        return is_dense(self.A) or 8.0 * n_rows * self.n_variables <= DENSE_BYTES
 
     def grams_pay(self) -> bool:
         """Whether keeping a Gram matrix for each task costs less than forming every weighted sum of them from the rows."""
@@ -107,8 +135,17 @@ class RowData(ABC):
 
     @cached_property
     def _lengths_of_rows(self) -> Array:
-        squares = [to_host((self.A[rows] ** 2).sum(1)) for rows in self._blocks(0, self.n_rows)]
+        squares = [to_host((self._wide(rows) ** 2).sum(1)) for rows in self._blocks(0, self.n_rows)]
         return self.space.asarray(np.sqrt(np.concatenate(squares)))
+
+    @cached_property
+    def largest_entries(self) -> Host:
+        """max_i |a_ij| of every column, shape (n,)."""
+        largest = np.zeros(self.n_variables)
+        for rows in self._blocks(0, self.n_rows):
+            block = abs(self.scaled(rows, self.space.zeros(rows.stop - rows.start) + 1.0))
+            np.maximum(largest, to_host(block.max(0) if isinstance(block, np.ndarray) else block.amax(0)), out=largest)
+        return largest
 
     @cached_property
     def _cumulative(self) -> Host:
@@ -117,6 +154,12 @@ class RowData(ABC):
     def _spans(self) -> Iterator[tuple[int, int]]:
         """First row, and one past the last, of each task."""
         return pairwise(self.offsets.tolist())
+
+    def _panels(self, start: int, stop: int) -> Iterator[slice]:
+        """Slices that cover the rows start:stop: one, unless the data are narrow."""
+        length = max(self.panel_entries // self.n_variables, 1) if self.narrow else stop - start
+        for first in range(start, stop, length):
+            yield slice(first, min(first + length, stop))
 
     def _blocks(self, start: int, stop: int) -> Iterator[slice]:
         """Slices that cover the rows start:stop, small enough to be copied and long enough for a fast product."""

@@ -1,7 +1,12 @@
-"""From what the caller has (a list of matrices, or one matrix with group labels) to checked :class:`RowData`."""
+"""From what the caller has (a list of matrices, or one matrix with group labels) to checked :class:`RowData`.
+
+The data are copied at most once, when they are stacked: conversions of dtype and order happen on that way.
+"""
 
 from __future__ import annotations
 
+import importlib
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,15 +14,15 @@ import numpy as np
 import torch
 
 from minimax_opt import checks
-from minimax_opt.arrays import Array, all_finite
+from minimax_opt.arrays import Array, all_finite, is_dense, is_sparse
 from minimax_opt.tasks.host_rows import HostRows
-from minimax_opt.tasks.row_data import RowData
+from minimax_opt.tasks.row_data import WIDEN_ENTRIES, RowData
 from minimax_opt.tasks.torch_rows import TorchRows
 
 
 def rows_from_lists(list_of_A: Any, list_of_b: Any, sample_weights: Any) -> RowData:
     """Stack one matrix and one vector a task. A contiguous (K, m, n) array counts as a list and is not copied."""
-    if isinstance(list_of_A, (np.ndarray, torch.Tensor)) and list_of_A.ndim == 2:
+    if (isinstance(list_of_A, (np.ndarray, torch.Tensor)) or is_sparse(list_of_A)) and list_of_A.ndim == 2:
         raise ValueError(
             f"`list_of_A` must hold one matrix a task, got a single matrix of shape {tuple(list_of_A.shape)}; "
             "use `from_groups(A, b, groups)` for one stacked matrix, or `[A], [b]` for one task."
@@ -33,7 +38,12 @@ def rows_from_lists(list_of_A: Any, list_of_b: Any, sample_weights: Any) -> RowD
     refuse_mixture("list_of_A, list_of_b and sample_weights", list_of_A, list_of_b, sample_weights)
     stacked = isinstance(list_of_A, (np.ndarray, torch.Tensor)) and list_of_A.ndim == 3
     if stacked:
+        if is_sparse(list_of_A):
+            raise TypeError(
+                f"`list_of_A` must be a list of sparse matrices, one a task, got one tensor of shape {tuple(list_of_A.shape)}."
+            )
         list_of_A = _floating(list_of_A, "`list_of_A`")
+    refuse_dense_beside_sparse("`list_of_A`", list_of_A)
     matrices = [matrix(a, f"`list_of_A`, task {k}") for k, a in enumerate(list_of_A)]
     columns = [int(a.shape[1]) for a in matrices]
     if odd := [k for k, n in enumerate(columns) if n != columns[0]]:
@@ -41,31 +51,33 @@ def rows_from_lists(list_of_A: Any, list_of_b: Any, sample_weights: Any) -> RowD
             "all matrices of `list_of_A` must have the same number of columns, "
             f"but task 0 has {columns[0]} and task {odd[0]} has {columns[odd[0]]}."
         )
-    sizes = [len(a) for a in matrices]
+    sizes = [int(a.shape[0]) for a in matrices]
     targets = [vector(b, size, f"`list_of_b`, task {k}") for k, (b, size) in enumerate(zip(list_of_b, sizes, strict=True))]
     scale = None
     if sample_weights is not None:
         scale = stack([coefficients(s, size, k) for k, (s, size) in enumerate(zip(sample_weights, sizes, strict=True))])
-    return _row_data(list_of_A.reshape(-1, columns[0]) if stacked else stack(matrices), stack(targets), sizes, scale)
+    whole = stack([list_of_A.reshape(-1, columns[0])] if stacked else matrices)
+    return _row_data(whole, stack(targets), sizes, scale)
 
 
 def rows_from_groups(A: Any, b: Any, groups: Any, sample_weights: Any) -> tuple[RowData, list[Any]]:
     """The rows sorted by their label, and the labels in that order. Rows that are sorted already are not copied."""
     refuse_mixture("A, b and sample_weights", [A], [b], None if sample_weights is None else [sample_weights])
     A = matrix(A, "`A`")
-    b = vector(b, len(A), "`b`")
+    n_rows = int(A.shape[0])
+    b = vector(b, n_rows, "`b`")
     labels = checks.any_array("`groups` must be a vector of labels", groups)
     labels = labels.cpu().numpy() if isinstance(labels, torch.Tensor) else labels
-    if labels.shape != (len(A),):
-        raise ValueError(f"`groups` must give one label a row, shape ({len(A)},), got shape {labels.shape}.")
+    if labels.shape != (n_rows,):
+        raise ValueError(f"`groups` must give one label a row, shape ({n_rows},), got shape {labels.shape}.")
     if labels.dtype.kind not in "iubUSO":
         raise TypeError(f"`groups` must be integers or strings, got dtype {labels.dtype}; bin a continuous variable first.")
     names, ids, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     if sample_weights is not None:
-        sample_weights = vector(sample_weights, len(A), "`sample_weights`")
+        sample_weights = vector(sample_weights, n_rows, "`sample_weights`")
     if np.any(np.diff(ids) < 0):
         order: Any = np.argsort(ids, kind="stable")
-        order = torch.as_tensor(order, device=A.device) if isinstance(A, torch.Tensor) else order
+        order = torch.as_tensor(order, device=b.device) if isinstance(b, torch.Tensor) else order
         A, b = A[order], b[order]
         sample_weights = None if sample_weights is None else sample_weights[order]
     scale = None
@@ -73,12 +85,17 @@ def rows_from_groups(A: Any, b: Any, groups: Any, sample_weights: Any) -> tuple[
         stops = np.cumsum(sizes).tolist()
         parts = [sample_weights[stop - size : stop] for size, stop in zip(sizes.tolist(), stops, strict=True)]
         scale = stack([coefficients(part, len(part), name) for part, name in zip(parts, names.tolist(), strict=True)])
-    return _row_data(A, b, sizes, scale), names.tolist()
+    return _row_data(stack([A]), b, sizes, scale), names.tolist()
 
 
 def matrix(a: Any, what: str) -> Array:
-    """`a` as a finite, contiguous, floating 2-D array with at least one row and one column."""
-    a = as_finite(a, what)
+    """`a` as a finite floating matrix with at least one row and one column: float32 or float64, in any order; if sparse, canonical CSR."""
+    if is_sparse(a):
+        a = sparse_module(a).canonical(a, what)
+        _refuse_non_finite(a.data, what)
+    else:
+        a = _floating(a, what)
+        _refuse_non_finite(a, what)
     if a.ndim != 2:
         hint = "; a single row is `a[None, :]`, a single column `a[:, None]`" if a.ndim == 1 else ""
         raise ValueError(f"{what} must be a matrix (2-D), got shape {tuple(a.shape)}{hint}.")
@@ -109,17 +126,43 @@ def coefficients(sample_weights: Any, length: int, name: Any) -> Array:
     return s / s.sum()
 
 
-def stack(parts: Sequence[Array]) -> Array:
-    """One array from the tasks', end to end; not a copy where there is only one."""
+def stack(parts: Sequence[Array], widen: bool = False) -> Array:
+    """One contiguous array from the tasks', end to end: the only copy, and none where one part will do as it is.
+
+    NumPy: float64, or float32 where all parts are, :data:`WIDEN_ENTRIES` numbers are exceeded, and not `widen`.
+    """
+    first = parts[0]
+    if not is_dense(first):
+        return sparse_module(first).stack(parts)
+    if isinstance(first, torch.Tensor):
+        return (first if len(parts) == 1 else torch.cat(list(parts))).contiguous()
+    shape = (sum(len(part) for part in parts), *first.shape[1:])
+    narrow = not widen and math.prod(shape) > WIDEN_ENTRIES and all(part.dtype == np.float32 for part in parts)
+    dtype = np.float32 if narrow else np.float64
     if len(parts) == 1:
-        return parts[0]
-    return torch.cat(list(parts)) if isinstance(parts[0], torch.Tensor) else np.concatenate(parts)
+        return np.ascontiguousarray(first, dtype)
+    return np.concatenate(parts, out=np.empty(shape, dtype))
+
+
+def refuse_dense_beside_sparse(what: str, parts: Sequence[Any]) -> None:
+    """Raise where some parts are sparse and others are not."""
+    sparse = sum(map(is_sparse, parts))
+    if sparse not in (0, len(parts)):
+        raise TypeError(
+            f"{what} must be all sparse or all dense, got {sparse} sparse of {len(parts)}; convert, e.g. by `scipy.sparse.csr_array(a)`."
+        )
+
+
+def sparse_module(a: Any) -> Any:
+    """Where the arithmetic of a sparse matrix is: a module with `canonical` and `stack`; its import waits for sparse data."""
+    kind = type(a).__module__.partition(".")[0]
+    return importlib.import_module("minimax_opt.tasks." + ("sparse_rows" if kind == "scipy" else "torch_sparse_rows"))
 
 
 def refuse_mixture(what: str, *lists: Any) -> None:
     """Raise where NumPy and torch data, or torch data of two devices or dtypes, meet."""
     parts = [part for group in lists if group is not None for part in group]
-    tensors = [part for part in parts if isinstance(part, torch.Tensor)]
+    tensors = [part for part in parts if isinstance(part, torch.Tensor)]  # sparse ones too
     if tensors and len(tensors) < len(parts):
         raise TypeError(f"{what} must be all NumPy or all torch, got both; convert one of them, e.g. `torch.as_tensor(a)`.")
     if len({part.device for part in tensors}) > 1:
@@ -130,13 +173,19 @@ def refuse_mixture(what: str, *lists: Any) -> None:
 
 
 def as_finite(a: Any, what: str) -> Array:
-    """`a` as a contiguous floating array without nan and infinities."""
+    """`a` as a contiguous floating array without nan and infinities: NumPy float64, torch float32 or float64."""
     a = _floating(a, what)
+    _refuse_non_finite(a, what)
+    if isinstance(a, torch.Tensor):
+        return a.contiguous()
+    return np.ascontiguousarray(a, dtype=np.float64) if a.ndim else np.asarray(a, dtype=np.float64)
+
+
+def _refuse_non_finite(a: Array, what: str) -> None:
     with np.errstate(all="ignore"):
         total = a.sum()  # needs no temporary; it may overflow for finite data, so the second look decides
     if not all_finite(total) and not all_finite(a):
         raise ValueError(f"{what} must be finite, got nan or infinite entries; drop or impute those rows.")
-    return a
 
 
 def _length(name: str, parts: Any) -> int:
@@ -147,19 +196,26 @@ def _length(name: str, parts: Any) -> int:
 
 
 def _floating(a: Any, what: str) -> Array:
-    """NumPy: float64, C order. torch: detached and contiguous, float32 or float64 kept, integers to float64."""
+    """A dense array with float32 and float64 kept, other real dtypes to float64; no copy where none is needed. torch: detached."""
     a = checks.real_array(f"{what} must be an array", a)
-    if isinstance(a, torch.Tensor):
-        a = a.contiguous()
-        if a.dtype in (torch.float32, torch.float64):
-            return a
-        if a.dtype.is_floating_point:
-            raise TypeError(f"{what} must be float32 or float64, got {a.dtype}; use `.float()`.")
-        return a.double()
-    return np.ascontiguousarray(a, dtype=np.float64) if a.ndim else np.asarray(a, dtype=np.float64)
+    if not isinstance(a, torch.Tensor):
+        return a if a.dtype in (np.float32, np.float64) else a.astype(np.float64)
+    if is_sparse(a):
+        raise TypeError(f"{what} must be dense, got layout {a.layout}; use `.to_dense()`.")
+    if a.dtype in (torch.float32, torch.float64):
+        return a
+    if a.dtype.is_floating_point:
+        raise TypeError(f"{what} must be float32 or float64, got {a.dtype}; use `.float()`.")
+    return a.double()
 
 
 def _row_data(A: Array, b: Array, sizes: Any, scale: Array | None) -> RowData:
+    sizes = np.asarray(sizes)
+    if not isinstance(b, torch.Tensor):
+        if isinstance(A, np.ndarray):
+            return HostRows(A, b, sizes, scale)
+        return sparse_module(A).SparseRows(A, b, sizes, scale)  # type: ignore[no-any-return]
+    b, scale = b.to(A.dtype), None if scale is None else scale.to(A.dtype)
     if isinstance(A, torch.Tensor):
-        return TorchRows(A, b.to(A.dtype), np.asarray(sizes), None if scale is None else scale.to(A.dtype))
-    return HostRows(A, b, np.asarray(sizes), scale)
+        return TorchRows(A, b, sizes, scale)
+    return sparse_module(A).TorchSparseRows(A, b, sizes, scale)  # type: ignore[no-any-return]

@@ -92,6 +92,7 @@ class RowTasks(Tasks):
     def _set(self, data: RowData, names: list[Any] | None = None) -> None:
         self.data, self.space = data, data.space
         self.n_tasks, self.n_variables = data.n_tasks, data.n_variables
+        self.has_jacobian, self.has_hessian = data.offers(data.n_tasks), data.offers(data.n_variables)
         self.task_names = list(range(data.n_tasks)) if names is None else names
 
     def _check_targets(self) -> None:
@@ -140,7 +141,7 @@ class RowEvaluation(Evaluation):
 
     def __init__(self, tasks: RowTasks, x: Array) -> None:
         self.tasks, self.x = tasks, x
-        self._pointwise = tasks.pointwise(tasks.data.A @ x)
+        self._pointwise = tasks.pointwise(tasks.data.times(x))
         self._first: Array = None
         self._second: Array = None
         self.losses = tasks.data.mean(self._pointwise.value)
@@ -171,7 +172,7 @@ class RowEvaluation(Evaluation):
 
     def hessian_product(self, weights: Array, v: Array) -> Array:
         data = self.tasks.data
-        return data.combine(data.row_weights(weights) * self.second * (data.A @ v), weights)
+        return data.combine(data.row_weights(weights) * self.second * data.times(v), weights)
 
     def third_derivative_bound(self, weights: Array) -> float:
         rho = self.tasks.third_derivative_ratio
@@ -190,7 +191,7 @@ class RowEvaluation(Evaluation):
             return None
         root = curvature[keep] ** 0.5
         v = d[keep] * self.first[keep] / root
-        return tasks.data.A[keep] * root[:, None], v, tasks.third_derivative_ratio / root
+        return tasks.data.scaled(keep, root), v, tasks.third_derivative_ratio / root
 
 
 def numeric_library(a: Array) -> Any:
