@@ -31,7 +31,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minimax_opt.arrays import Host, norm, to_host
+from minimax_opt.arrays import Array, Host, norm, to_host
+from minimax_opt.minorant import nearest_minorant
 
 if TYPE_CHECKING:
     from minimax_opt.ambiguity import AmbiguitySet
@@ -67,15 +68,23 @@ def _radius_by_trades(point: Point, weights: Host, scale: Host | float) -> float
         problem.tasks.curvature == "affine" and problem.regularizer is not None
     )
     jacobian, losses = to_host(point.jacobian()) / scale, to_host(point.losses)
-    if problem.tasks.curvature == "affine" and not quadratic and len(givers) < problem.n_variables:
+    if problem.tasks.curvature == "affine" and not quadratic and problem.simple is None and len(givers) < problem.n_variables:
         basis = _row_space(jacobian[weights > 0])
         if basis is None:
             return np.inf
         jacobian = jacobian @ basis
     rows = amounts[:, None] * (jacobian[givers] - jacobian[receiver])
     offsets = np.abs(amounts * (losses[givers] - losses[receiver]))
-    slope = norm(to_host(point.gradient(problem.space.asarray(weights))) / scale)
-    sigma = max(point.value - point.weighted_value(problem.space.asarray(weights)), 0.0) + _rounding(losses)
+    best = nearest_minorant(point, problem.space.asarray(weights))
+    if best is None:
+        return np.inf
+    slope = norm(best.gradient / scale) + norm(best.rounding / scale)
+    sigma = max(point.value - best.value, 0.0) + _rounding(losses)
+    if best.kinks is not None:
+        kink, room = best.kinks
+        held = np.flatnonzero(room > 0)
+        rows = np.vstack([rows, np.diag(room / scale)[held]])
+        offsets = np.append(offsets, (room * np.abs(to_host(point.x) - kink))[held])
     hessian = None
     if quadratic:
         units = np.broadcast_to(scale, (problem.n_variables,))
@@ -113,7 +122,7 @@ def _row_space(jacobian: Host) -> Host | None:
 
 
 def _rounding(losses: Host) -> float:
-    return 4 * EPS * float(np.abs(losses).max()) + float(np.finfo(float).tiny)
+    return 4 * EPS * float(np.abs(losses).max()) + 1e-140  # where all is zero: its inverse can be squared
 
 
 def _longest_axis(matrix: Host, level: float) -> float:
@@ -152,6 +161,15 @@ def _radius_by_ball(point: Point, weights: Host, scale: Host | float) -> float:
     for theta in (0.3, 0.1, 0.03, 0.01, 1e-3, 1e-4):
         found = min(found, _radius_in_ball(point, (1 - theta) * base + theta * prior, scale))
     return found
+
+
+def inner_weights(point: Point) -> list[Array]:
+    """Points of W well inside it, in the problem's space: the prior, and the one nearest to it at which <w, f> + r is flat, if that is in W."""
+    problem = point.problem
+    prior, flat = problem.ambiguity.prior_weights(problem.n_tasks), _centre(point, 1.0)
+    floor = problem.ambiguity.floor
+    mixed = (1 - floor) * flat + floor * prior
+    return [problem.space.asarray(w) for w in (mixed, prior) if problem.ambiguity.contains(w, 1e-12)]
 
 
 def _radius_at_centre(point: Point, scale: Host | float) -> float:
@@ -227,6 +245,9 @@ def _radius_inside(point: Point, inner: Host, reach: Host, normals: Host, rho: f
     mixed = problem.space.asarray((1 - constraints.floor) * inner + constraints.floor * constraints.prior)
     losses = to_host(point.losses)
     singular = np.linalg.svd(tangent(to_host(point.jacobian())[moving] / scale), compute_uv=False)
-    growth = rho * (singular[-1] - len(singular) * EPS * singular[0]) - norm(to_host(point.gradient(mixed)) / scale)
-    sigma = max(point.value - point.weighted_value(mixed), 0.0) + _rounding(losses)
+    best = nearest_minorant(point, mixed)
+    if best is None:
+        return np.inf
+    growth = rho * (singular[-1] - len(singular) * EPS * singular[0]) - norm(best.gradient / scale) - norm(best.rounding / scale)
+    sigma = max(point.value - best.value, 0.0) + _rounding(losses)
     return float((sigma + rho * np.linalg.norm(tangent(losses[moving]))) / growth) if growth > 0 else np.inf

@@ -12,11 +12,12 @@ two lines.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
-from minimax_opt.arrays import Array, all_finite
+from minimax_opt.arrays import Array, Host, all_finite, to_host
 from minimax_opt.domains import Box, Domain
 
 
@@ -68,22 +69,27 @@ class Simple:
         )  # in one dimension, the prox with an interval is the clipped prox
 
     def conjugate(self, s: Array) -> float:
-        """h*(s) = max_y <s, y> - h(y), inf where it is unbounded. For a domain without a linear minimiser only h*(0) is known."""
-        if self.domain is None:
-            return 0.0 if bool((abs(s) <= self.l1).all()) else float("inf")
-        if isinstance(self.domain, Box):
-            return self._box_conjugate(self.domain, s)
-        if self.domain.bounded:
-            return float(s @ self.domain.minimize_linear(-s))
-        return 0.0 if bool((s == 0).all()) else float("inf")
+        """h*(s) = max_y <s, y> - h(y); inf where it is unbounded, or not known (a domain without a linear minimiser)."""
+        best = self.maximizer(s)
+        return float("inf") if best is None else float(s @ best) - self.value(best)
 
-    def _box_conjugate(self, box: Box, s: Array) -> float:
-        """The sum of the maxima of s_i y_i - c_i |y_i| over [l_i, u_i]: attained at the end that s_i points to, or at the point nearest 0."""
-        c = abs(s) * 0.0 if self.l1 is None else self.l1
-        nearest = box.project(s * 0.0)
-        where = torch.where if isinstance(s, torch.Tensor) else np.where
-        end = where(s > c, box.upper, where(s < -c, box.lower, nearest))
-        return float(s @ end - c @ abs(end)) if all_finite(end) else float("inf")
+    def maximizer(self, s: Array) -> Array | None:
+        """argmax_y <s, y> - h(y), shape (n,); None where there is none, or none is known."""
+        if self.separable:
+            c, lower, upper = self.pieces(s)
+            where: Any = torch.where if isinstance(s, torch.Tensor) else np.where
+            end = where(s > c, upper, where(s < -c, lower, _clip(s * 0.0, lower, upper)))
+            return end if all_finite(end) else None
+        assert self.domain is not None  # narrows the type: without a domain h is separable
+        return self.domain.minimize_linear(-s) if self.domain.bounded else None
+
+    def pieces(self, like: Array) -> tuple[Array, Array, Array]:
+        """(c, lower, upper) of a separable h, each of the shape and kind of `like`, infinite bounds included."""
+        c = like * 0.0 if self.l1 is None else self.l1
+        if isinstance(self.domain, Box):
+            return c, self.domain.lower, self.domain.upper
+        endless = like * 0.0 + float("inf")
+        return c, -endless, endless
 
     def subgradient(self, s: Array) -> Array:
         """The vector nearest to `s` at which a separable h* is finite."""
@@ -92,13 +98,23 @@ class Simple:
 
     def limits(self, s: Array) -> tuple[Array, Array]:
         """(low, high), shape (n,): h* of a separable h is finite exactly between them."""
-        c = abs(s) * 0.0 if self.l1 is None else self.l1
-        if self.domain is None:
-            return -c, c
-        assert isinstance(self.domain, Box)  # narrows the type; only asked of a separable h
+        c, lower, upper = self.pieces(s)
         where = torch.where if isinstance(s, torch.Tensor) else np.where
-        endless = c * 0.0 + np.inf
-        return where(self.domain.lower == -np.inf, -c, -endless), where(self.domain.upper == np.inf, c, endless)
+        return where(lower == -np.inf, -c, c * 0.0 - np.inf), where(upper == np.inf, c, c * 0.0 + np.inf)
+
+    def kinks(self, s: Host) -> tuple[Host, Host]:
+        """(kink, room), shape (n,), of a separable h on the host: h*(s + d) = h*(s) + <kink, d> for |d_i| <= room_i.
+
+        Where h*(s_i) is at the edge of its domain or of two pieces there is no room.
+        """
+        c, lower, upper = self.pieces(s)
+        kink = np.where(s > c, upper, np.where(s < -c, lower, np.clip(0.0, lower, upper)))
+        return np.where(np.isfinite(kink), kink, 0.0), np.where(np.isfinite(kink), np.abs(np.abs(s) - c), 0.0)
+
+    def on_host(self) -> Simple:
+        """A separable h in NumPy float64."""
+        box = Box(to_host(self.domain.lower), to_host(self.domain.upper)) if isinstance(self.domain, Box) else None
+        return Simple(None if self.l1 is None else to_host(self.l1), box)
 
 
 def simple(l1: Array, domain: Domain | None) -> Simple | None:

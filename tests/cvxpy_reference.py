@@ -40,6 +40,8 @@ def solve(case, solver="CLARABEL"):
     constraints += [expression <= loss for expression, loss in zip(case.expressions(x), losses, strict=True)]
     if case.ridge is not None:
         value = value + cp.sum_squares(cp.multiply(np.sqrt(case.ridge), x)) / 2
+    if case.l1 is not None:
+        value = value + np.broadcast_to(case.l1, case.n_variables) @ cp.abs(x)
     if case.domain is not None:
         constraints += case.domain_constraints(x)
     problem = cp.Problem(cp.Minimize(value), constraints)

@@ -21,6 +21,7 @@ class Case:
     expressions: Callable[[Any], list[Any]] = field(repr=False)
     ambiguity: mo.AmbiguitySet = field(default_factory=mo.Simplex)
     ridge: float | None = None
+    l1: Any = None  # a number, or one for each variable
     domain: Any = None
     domain_constraints: Callable[[Any], list[Any]] | None = field(default=None, repr=False)
     hard: bool = False  # ill-conditioned or degenerate: beyond first-order methods
@@ -35,7 +36,14 @@ class Case:
 
     @property
     def regularizer(self):
-        return None if self.ridge is None else mo.Ridge(self.ridge)
+        terms = [mo.Ridge(self.ridge)] if self.ridge is not None else []
+        terms += [mo.L1(self.l1)] if self.l1 is not None else []
+        return terms[0] if len(terms) == 1 else mo.regularizers.Sum(*terms) if terms else None
+
+    @property
+    def smooth(self) -> bool:
+        """Neither a domain nor a 1-norm: what every method takes."""
+        return self.domain is None and self.l1 is None
 
     def solve(self, method="auto", **options):
         return mo.minimize_max(
@@ -140,6 +148,18 @@ BASE = [
     affine("affine with domain", seed=2, domain=mo.Box(-1.0, 1.0), domain_constraints=lambda x: [x >= -1, x <= 1]),
     chebyshev("chebyshev", hard=True),
     quadratic("quadratic"),
+    least_squares("lsq with L1", seed=6, l1=2.0),
+    least_squares("lsq elastic net, free intercept", seed=7, ridge=0.1, l1=np.array([0.0, 0.3, 0.3, 1.0, 3.0, 0.3])),
+    least_squares("lsq wide with L1", n_tasks=3, n=40, rows=8, seed=8, l1=0.2),
+    least_squares("lsq nonnegative with L1", seed=9, l1=0.3, domain=mo.Box(0.0, np.inf), domain_constraints=lambda x: [x >= 0]),
+    logistic("logistic with L1", seed=3, rows=60, l1=0.05),
+    logistic("logistic nonnegative", seed=4, rows=60, domain=mo.Box(0.0, np.inf), domain_constraints=lambda x: [x >= 0]),
+    logistic("logistic in a box", seed=5, domain=mo.Box(-0.2, 0.3), domain_constraints=lambda x: [x >= -0.2, x <= 0.3]),
+    affine("affine with L1", seed=3, l1=0.2),
+    affine("affine nonnegative", seed=4, domain=mo.Box(0.0, np.inf), domain_constraints=lambda x: [x >= 0]),
+    quadratic(
+        "quadratic with L1 in a box", seed=2, l1=0.4, domain=mo.Box(-0.1, 0.2), domain_constraints=lambda x: [x >= -0.1, x <= 0.2]
+    ),
     quadratic("quadratic in a ball", seed=1, domain=mo.Ball(0.3), domain_constraints=lambda x: [cp.norm(x) <= 0.3]),
 ]
 
@@ -147,9 +167,12 @@ BASE = [
 def with_sets():
     """Every kind of losses under every set."""
     cases = []
-    for base in (BASE[0], BASE[7], BASE[11], BASE[14]):
+    named = {base.name: base for base in BASE}
+    for name in ("lsq", "logistic", "affine with ridge", "quadratic", "lsq with L1", "logistic nonnegative", "affine with L1"):
         cases += [
-            replace(base, name=f"{base.name} / {name}", ambiguity=chosen) for name, chosen in SETS.items() if name != "simplex"
+            replace(named[name], name=f"{name} / {label}", ambiguity=chosen)
+            for label, chosen in SETS.items()
+            if label != "simplex"
         ]
     return cases
 

@@ -1,0 +1,146 @@
+r"""The curvature bound: G less what a convex function with that gradient, that Hessian and those third derivatives can lose.
+
+G is F_w, or a minorant of F_w + h with the same Hessian H (:mod:`minimax_opt.minorant`). Let every third derivative satisfy
+|D^3 F_w[h,h,h]| <= kappa |h|_H D^2 F_w[h,h] (logistic tasks: kappa = max_i |a_i|_{H^{-1}} over the rows; quadratics: 0). Then
+phi(t) = G(x + t h) has phi''(t) >= phi''(0) exp(-kappa |h|_H t), hence with delta = |h|_H and nu^2 = grad G(x)' H^{-1} grad G(x)
+
+    G(x + h) >= G(x) - nu delta + (exp(-kappa delta) + kappa delta - 1) / kappa^2,
+
+and for c = nu kappa < 1 the minimum over delta is G(x) - omega, omega = (c + (1 - c) ln(1 - c)) / kappa^2 -> nu^2 / 2 as kappa -> 0. (The
+generalised self-concordance of Bach, Electronic Journal of Statistics 4, 2010, made affine invariant.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.linalg import lapack, qr
+
+from minimax_opt.arrays import Array, Host, norm, to_host
+from minimax_opt.minorant import Minorant, curved_minorants, minorant
+from minimax_opt.problem import Point
+from minimax_opt.regularizers import Ridge
+
+
+def curvature_bound(point: Point, weights: Array) -> float:
+    """G(x) - omega(nu, kappa), the best over some G; -inf where the Hessian is unknown or singular, or nu kappa >= 1.
+
+    In Jacobi scaling, which makes badly scaled columns cost nothing, H has a rounding error of a few n units, and g one of a few units
+    of sqrt(n F), F the scale of the losses (|g_j| <= sqrt(H_jj) |v| with |v|^2 about F, by Cauchy). Both are allowed for.
+    """
+    problem = point.problem
+    if not problem.tasks.has_hessian or (problem.tasks.curvature == "affine" and problem.regularizer is None):
+        return -np.inf
+    hessian = point.hessian(weights)
+    scale = np.sqrt(np.maximum(np.diag(hessian), np.finfo(float).tiny))
+    factor, info = lapack.dpotrf(hessian / np.outer(scale, scale), lower=True, clean=True)
+    smallest = (
+        float(lapack.dpocon(factor, 1.0, uplo="L")[0]) if info == 0 else 0.0
+    )  # 1/|H^-1|, of the order of the least eigenvalue
+    eps = problem.eps
+    noise = 8 * len(scale) * eps
+    if smallest <= 4 * noise:
+        return _singular_curvature_bound(point, weights)
+    trust = float(np.sqrt(1 - noise / smallest))
+    kappa = point.inner.self_concordance(weights, scale[:, None] * factor) / trust
+    rounding = 4 * eps * np.sqrt(len(scale) * magnitude(point) / smallest)
+
+    def below(g: Minorant) -> float:
+        half, _ = lapack.dtrtrs(factor, g.gradient / scale, lower=True)
+        nu = float(np.linalg.norm(half)) + rounding + float(np.linalg.norm(g.rounding / scale)) / np.sqrt(smallest)
+        return g.value - decrement(nu / trust, kappa)
+
+    bound = max(below(g) for g in curved_minorants(point, weights, hessian))
+    if kappa == 0.0 and problem.simple is not None and not problem.simple.separable:
+        spectrum = np.linalg.eigvalsh(hessian)  # F_w is strongly convex with the least eigenvalue of H, which never changes
+        mu = float(spectrum[0] - noise * spectrum[-1])
+        return max(bound, parabola_bound(point, weights, mu)) if mu > 0 else bound
+    return bound
+
+
+def parabola_bound(point: Point, weights: Array, mu: float) -> float:
+    """Min over y of F_w(x) + <g, y - x> + mu/2 |y - x|^2 + h(y), for mu-strongly convex F_w: attained at prox(x - g/mu, 1/mu)."""
+    gradient, problem = point.gradient(weights), point.problem
+    if problem.simple is None:
+        return point.smooth_value(weights) - norm(gradient) ** 2 / (2 * mu)
+    y = problem.simple.prox(point.x - gradient / mu, 1.0 / mu)
+    step = y - point.x
+    return point.smooth_value(weights) + problem.simple.value(y) + float(gradient @ step) + mu / 2 * norm(step) ** 2
+
+
+def _singular_curvature_bound(point: Point, weights: Array) -> float:
+    """The same bound where H has no reliable Cholesky factor: H = B'B, grad G = B'z, so nu = |Q'z| for any Q whose columns span B's range."""
+    root, regularizer = point.inner.square_root(weights), point.problem.regularizer
+    if root is None or not (regularizer is None or isinstance(regularizer, Ridge)):
+        return -np.inf
+    rows, v, ratios = (to_host(part) for part in root)
+    if not len(rows):  # phi' and phi'' have underflowed in every row
+        return point.weighted_value(weights)
+    if isinstance(regularizer, Ridge):
+        strength = np.sqrt(np.diag(regularizer.hessian(point.problem.n_variables)))
+        rows, v = np.vstack([rows, np.diag(strength)]), np.concatenate([v, strength * to_host(point.x)])
+    scale = np.linalg.norm(rows, axis=0)
+    basis, triangle = qr(rows / np.where(scale > 0, scale, 1.0), mode="economic", check_finite=False)
+    rotation, triangle, _ = qr(
+        triangle, mode="economic", pivoting=True, check_finite=False
+    )  # of the small factor: pivots are slow
+    sizes, noise = np.abs(triangle.diagonal()), 8 * np.sqrt(len(triangle)) * point.problem.eps
+    basis = basis @ rotation[:, sizes > noise * sizes[0]]  # the others are duplicates, no directions of B's range
+    leverage = np.linalg.norm(basis[: len(ratios)], axis=1)
+    kappa = float(np.max(ratios * leverage, initial=0.0))
+    rounding = 4 * point.problem.eps * np.sqrt(basis.shape[1] * magnitude(point))
+    bounds = (
+        value - decrement(float(np.linalg.norm(basis.T @ z)) + rounding, kappa)
+        for value, z in _root_minorants(point, weights, rows, v)
+    )
+    return max(bounds, default=-np.inf)
+
+
+def _root_minorants(point: Point, weights: Array, rows: Host, v: Host) -> Iterator[tuple[float, Host]]:
+    """(G(x), z) with grad G(x) = B'z, for s = -t B'u: u = 0, and u = v with t <= 1 such that h*(s) is finite.
+
+    Variables that h leaves free ask for s_i = 0 exactly: the columns of B that belong to them are projected out of u.
+    """
+    problem = point.problem
+    h, space = problem.simple, problem.space
+    if h is None:
+        yield point.smooth_value(weights), v
+        return
+    u = np.zeros_like(v)
+    shares = [(u, 0.0)]
+    if h.separable:
+        low, high = h.on_host().limits(to_host(point.x))
+        loose = rows[:, (low == 0) & (high == 0)]
+        u = v - loose @ np.linalg.lstsq(loose, v, rcond=None)[0] if loose.shape[1] else v
+        shares.append((u, _share(-(rows.T @ u), low, high)))
+    for u, share in shares:
+        s = h.subgradient(space.asarray(-share * (rows.T @ u))) if h.separable else space.asarray(u @ rows)
+        best = h.maximizer(s)
+        if best is not None:
+            yield minorant(point, weights, s, best).value, v - share * u
+
+
+def _share(s: Host, low: Host, high: Host) -> float:
+    """The largest t <= 1 with low <= t s <= high in every variable that is not free, for low <= 0 <= high."""
+    tiny = np.finfo(float).tiny
+    over = np.maximum(s / np.maximum(high, tiny), s / np.minimum(low, -tiny))[low < high]
+    return 1.0 / max(1.0, float(np.max(over, initial=0.0)))
+
+
+def decrement(nu: float, kappa: float) -> float:
+    """omega(nu, kappa) = (c + (1 - c) ln(1 - c)) / kappa^2 with c = nu kappa; nu^2/2 for kappa = 0, inf for c >= 1."""
+    c = nu * kappa
+    if c < 1e-4:  # series: c^2/2 + c^3/6 + ..., free of cancellation; the remainder is below c^4/8
+        return nu**2 * (0.5 + c / 6 + c**2 / 8)
+    if not c < 1:
+        return np.inf
+    return float((c + (1 - c) * np.log1p(-c)) / kappa**2)
+
+
+def magnitude(point: Point) -> float:
+    """The largest term in any loss."""
+    return float(abs(point.inner.magnitudes).max()) + abs(point.penalty)
+
+
+__all__ = ["curvature_bound", "decrement", "parabola_bound"]
