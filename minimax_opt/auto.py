@@ -4,12 +4,13 @@ From measurements (docs/solvers.md): keeping the max intact (a simplex QP on the
 derivative evaluations where smoothing needs thousands, so second-order methods come first wherever derivatives and memory
 allow them.
 
-1. A domain, tasks without a Jacobian, or a Jacobian of more than 1 GB: ``accelerated``.
-2. W is not the simplex: ``interior-point`` where there are Hessians, else ``accelerated``.
-3. Affine tasks: ``interior-point``.
-4. Quadratic tasks whose K Hessians can be stored, K <= 500, at least n rows a task: ``dual-newton``.
-5. Small or many-task smooth problems (rows * n^2 <= 1e7, or K > 500) with Hessians: ``interior-point``.
-6. Everything else with a Jacobian: ``sqp``.
+1. Many more tasks than variables (K >= 5000 and K >= 100 n), where ``working-set`` does not refuse the problem: ``working-set``.
+2. A domain, tasks without a Jacobian, or a Jacobian of more than 1 GB: ``accelerated``.
+3. W is not the simplex: ``interior-point`` where there are Hessians, else ``accelerated``.
+4. Affine tasks: ``interior-point``.
+5. Quadratic tasks whose K Hessians can be stored, K <= 500, at least n rows a task: ``dual-newton``.
+6. Small or many-task smooth problems (rows * n^2 <= 1e7, or K > 500) with Hessians: ``interior-point``.
+7. Everything else with a Jacobian: ``sqp``.
 
 Where the method refuses the problem (losses that are not known to be convex, say), ``sqp`` takes its place, or else ``accelerated``.
 """
@@ -25,6 +26,7 @@ GRAM_BYTES = 2e9
 JACOBIAN_BYTES = 1e9
 HESSIAN_FLOPS = 1e7  # one weighted Hessian an iteration is cheap up to here
 MANY_TASKS = 500
+HUGE_K, HUGE_K_PER_VARIABLE = 5000, 100  # a working set wins from here on
 
 
 def choose_method(problem: Problem) -> str:
@@ -37,6 +39,8 @@ def choose_method(problem: Problem) -> str:
 
 def _rule(problem: Problem) -> str:
     tasks, n, n_tasks = problem.tasks, problem.n_variables, problem.n_tasks
+    if n_tasks >= max(HUGE_K, HUGE_K_PER_VARIABLE * n) and METHODS["working-set"]().refuses(problem) is None:
+        return "working-set"
     if problem.domain is not None or not tasks.has_jacobian or 8 * n_tasks * n > JACOBIAN_BYTES:
         return "accelerated"
     if not isinstance(problem.ambiguity, Simplex):

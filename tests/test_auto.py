@@ -52,6 +52,24 @@ def test_rule(method, tasks, n, extra):
 
 
 @pytest.mark.parametrize(
+    ("method", "n_tasks", "n", "extra"),
+    [
+        ("working-set", 5000, 50, {}),
+        ("interior-point", 4999, 10, {}),
+        ("interior-point", 5000, 51, {}),
+        ("interior-point", 5000, 10, {"ambiguity": mo.CVaR(0.5)}),
+        ("interior-point", 5000, 10, {"ambiguity": mo.Simplex(floor=0.1)}),
+        ("accelerated", 5000, 10, {"domain": mo.Ball(1.0)}),
+        ("working-set", 10**7, 20, {}),  # no Jacobian of 1.6 GB is needed
+    ],
+)
+def test_many_more_tasks_than_variables(method, n_tasks, n, extra):
+    tasks = Many()
+    tasks.has_subset, tasks.curvature = True, "affine"
+    assert chosen(tasks, n_tasks, n, **extra) == method
+
+
+@pytest.mark.parametrize(
     ("method", "n_tasks", "rows", "n"),
     [
         ("dual-newton", 20, 20_000, 1000),
