@@ -66,6 +66,10 @@ class Simplex(AmbiguitySet):
     def _base_host_weights(self, losses: Host, prior: Host) -> Host:
         return host.simplex_weights(losses, prior)
 
+    def host_value(self, losses: Host) -> float:
+        """The largest loss, mixed with the mean under a floor."""
+        return super().host_value(losses) if self.floor else float(losses.max())
+
 
 def respond_on_simplex(losses: Tensor, prior: Tensor, smoothing: float, geometry: Geometry, anchor: Tensor) -> Tensor:
     """The response on the whole simplex: also that of any set that is large enough to hold it."""

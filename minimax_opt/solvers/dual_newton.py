@@ -12,6 +12,8 @@ themselves, because Gram forms cancel where residuals are small beside the data.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -31,7 +33,7 @@ from minimax_opt.solvers.tangent import first_weights, least_weights
 EPS = float(np.finfo(float).eps)
 MAX_TASKS = 500
 MAX_BYTES = 2e9  # of the K Hessians
-RIDGES = (0.0, 1e-13, 1e-11, 1e-9, 1e-7, 1e-5)  # relative to the diagonal of H(w), tried in turn where H(w) is singular
+RIDGES = (1e-13, 1e-11, 1e-9, 1e-7, 1e-5)  # relative to the diagonal of H(w), tried in turn where H(w) is singular
 
 
 class GramModel:
@@ -48,13 +50,24 @@ class GramModel:
         """P (K, n, n), q (K, n), c (K,) of the losses x'P_k x / 2 + q_k'x + c_k."""
         return self.problem.tasks.quadratics()
 
+    @cached_property
+    def ridge(self) -> Host | None:
+        """Q of the regulariser, shape (n, n)."""
+        regularizer = self.problem.regularizer
+        return None if regularizer is None else regularizer.hessian(self.problem.n_variables)
+
+    @cached_property
+    def offset(self) -> float:
+        """max_k |c_k|."""
+        return float(np.abs(self.quadratics[2]).max())
+
     def hessian(self, weights: Host) -> Host:
         """H(w), freshly allocated."""
         P = self.quadratics[0]
         n_tasks, n, _ = P.shape
         hessian: Host = (weights @ P.reshape(n_tasks, n * n)).reshape(n, n)
-        if self.problem.regularizer is not None:
-            hessian += self.problem.regularizer.hessian(n)
+        if self.ridge is not None:
+            hessian += self.ridge
         return hessian
 
     def gradients(self, x: Host) -> Host:
@@ -88,6 +101,12 @@ class DualState(State):
     dual: float = -np.inf
     gradients: Any = None
     factor: Any = None
+
+    @cached_property
+    def rounding(self) -> float:
+        """Of a loss that is a mean square of differences of numbers of size |b|: f = r^2 is known to eps |b| r."""
+        largest = float(np.abs(self.point.losses).max())
+        return 8 * EPS * math.sqrt(largest * max(largest, self.model.offset))
 
 
 @dataclass
@@ -148,7 +167,7 @@ class DualNewton(Solver):
 
     def step(self, problem: Problem, state: DualState) -> DualState:
         """A Newton step of g over W, shortened until g rises."""
-        point, weights, rounding = state.point, state.weights, _rounding(state)
+        point, weights, rounding = state.point, state.weights, state.rounding
         if state.factor is None:
             first = _respond(state, weights)
             if first.point.value < point.value:
@@ -174,19 +193,13 @@ class DualNewton(Solver):
 
 def _respond(state: DualState, weights: Host) -> DualState:
     """The state at x(w), by one Newton step of F_w from the state's point."""
-    point, hessian, gradient = state.point, state.model.hessian(weights), weights @ state.gradients
-    before, diagonal = point.weighted_value(weights), hessian.diagonal().copy()
-    diagonal += EPS * (diagonal.max() or 1.0)
-    new, dual, factor = point, -np.inf, state.factor
-    for ridge in RIDGES:
-        if ridge:
-            hessian.flat[:: len(hessian) + 1] += ridge * diagonal
-        factor, info = lapack.dpotrf(hessian, lower=True, clean=False)
-        if info != 0:
-            continue
+    point, gradient = state.point, weights @ state.gradients
+    most = point.weighted_value(weights) + 1e4 * state.rounding
+    new, dual, factor = point, -math.inf, state.factor
+    for factor in _factors(state.model.hessian(weights)):
         new = point.problem.at(point.x - lapack.dpotrs(factor, gradient, lower=True)[0])
         dual = new.weighted_value(weights)
-        if dual <= before + 1e4 * _rounding(state):  # else H(w) is singular to rounding, and the step is noise
+        if dual <= most:  # else H(w) is singular to rounding, and the step is noise
             break
     state = DualState(new, weights, model=state.model, target=state.target, start=state.start, dual=dual, factor=factor)
     state.gradients = state.model.gradients(new.x)
@@ -196,10 +209,18 @@ def _respond(state: DualState, weights: Host) -> DualState:
     return state
 
 
-def _rounding(state: DualState) -> float:
-    """Of a loss that is a mean square of differences of numbers of size |b|: f = r^2 is known to eps |b| r."""
-    largest, (_, _, c) = float(np.abs(state.point.losses).max()), state.model.quadratics
-    return 8 * EPS * float(np.sqrt(largest * max(largest, np.abs(c).max())))
+def _factors(hessian: Host) -> Iterator[Host]:
+    """Lower Cholesky factors of `hessian`, which is overwritten, and of its sums with ever larger ridges."""
+    factor, info = lapack.dpotrf(hessian, lower=True, clean=False)
+    if info == 0:
+        yield factor
+    diagonal = hessian.diagonal().copy()
+    diagonal += EPS * (diagonal.max() or 1.0)
+    for ridge in RIDGES:
+        hessian.flat[:: len(hessian) + 1] += ridge * diagonal
+        factor, info = lapack.dpotrf(hessian, lower=True, clean=False)
+        if info == 0:
+            yield factor
 
 
 __all__ = ["DualNewton"]

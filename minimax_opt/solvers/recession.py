@@ -31,6 +31,8 @@ def unbounded(problem: Problem, start: Point, point: Point) -> bool:
     confined = problem.domain is not None and problem.domain.bounded
     if problem.strong_convexity > 0 or confined or not point.value < start.value:
         return False
+    if point.value >= 0.0 and _curved(problem):
+        return False
     size = 1.0 + float(np.abs(start.losses).max())
     if problem.tasks.curvature == "general" or not problem.convex:
         return point.value < -ABSURD * size

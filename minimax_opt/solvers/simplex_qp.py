@@ -198,10 +198,11 @@ def _face_optimum(M: Host, c: Host, diagonal: Host, support: Indices, total: flo
     own += TINY
     while True:
         reduced.flat[:: size + 1] += own
-        _, weights, info = lapack.dposv(reduced, gain, lower=True)
+        _, solution, info = lapack.dposv(reduced, gain, lower=True)
         if info == 0:
             break
         own *= 100.0
+    weights: Host = solution
     weights[r] = total - (weights.sum() - weights[r])
     return weights
 

@@ -28,7 +28,7 @@ from minimax_opt.result import Status
 from minimax_opt.solvers.base import Solver, Target
 from minimax_opt.solvers.metric import Metric, rayleigh_quotient
 from minimax_opt.solvers.simplex_qp import solve_simplex_qp
-from minimax_opt.solvers.sqp_state import TINY, SQPState, hessian_cost
+from minimax_opt.solvers.sqp_state import EPS, TINY, SQPState, hessian_cost
 from minimax_opt.solvers.tangent import first_weights, gradients, least_weights
 
 MAX_TASKS = 3000  # the QP holds a few dense K x K matrices
@@ -174,10 +174,14 @@ def _learn(problem: Problem, state: SQPState, length: float, A: Host) -> None:
     s, y = length * state.direction, state.weights @ A - pull
     expected, found = length**2 * state.curvature, float(s @ y)
     least = LEAST_CURVATURE[problem.convex]
-    if expected <= 0 or state.decrease < state.rounding:
+    if state.decrease < state.rounding:
         return
-    if problem.convex and found < 1e-6 * expected:  # none at all: the losses are affine along s, and so, likely, elsewhere
-        state.metric = Metric(least * expected / float(s @ s))
+    if problem.convex and found < 1e-6 * abs(expected):  # none at all: the losses are affine along s, and so, likely, elsewhere
+        noise = EPS * float(state.model.M.diagonal().max())  # of the QP's slopes: a metric that has faded too far shows them only
+        weaker, stronger = least * expected / float(s @ s), 1e3 * EPS * float(np.square(A).sum(1).max()) / state.decrease
+        state.metric = Metric(weaker if expected > 1e3 * noise else stronger)
+        return
+    if expected <= 0:
         return
     if found < least * expected:
         share = (1 - least) * expected / (expected - found)
