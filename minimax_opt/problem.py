@@ -6,6 +6,7 @@ r is smooth, h the weighted 1-norm plus the indicator of the domain (:mod:`minim
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -125,7 +126,7 @@ class Point:
         self._jacobian: Array = None
         self._gradient: tuple[Array, Array] | None = None
 
-    @property
+    @cached_property
     def finite(self) -> bool:
         """Whether every loss is finite."""
         losses = self.losses
