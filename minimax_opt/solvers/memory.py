@@ -132,6 +132,8 @@ class Memory:
 
     def _runs_away(self, point: Point) -> bool:
         problem = self.problem
+        if point.value >= 0.0:
+            return False
         bounded = problem.strong_convexity > 0 or (problem.domain is not None and problem.domain.bounded)
         proves_it = self.solver.certifies_itself and problem.tasks.curvature != "general"  # by a direction of recession
         small = point.value < -UNBOUNDED_BELOW * max(self.scale, 1.0)
