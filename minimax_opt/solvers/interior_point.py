@@ -93,6 +93,8 @@ class InteriorPoint(Solver):
         tasks = problem.tasks
         if problem.domain is not None:
             return "has no support for a `domain`; use method='accelerated', 'softmax-gd', 'mirror-prox' or 'descent-ascent'."
+        if problem.l1 is not None:
+            return "needs a smooth `regularizer`, without an L1 term; use method='accelerated'."
         if not problem.convex:
             return "needs convex losses; use method='sqp' for a stationary point, or pass convex=True if every loss is convex."
         if not tasks.has_jacobian or not (tasks.has_hessian or tasks.curvature == "affine"):
