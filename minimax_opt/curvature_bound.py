@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.linalg import lapack, qr
 
+from minimax_opt import lapack
 from minimax_opt.arrays import Array, Host, norm, to_host
 from minimax_opt.minorant import Minorant, curved_minorants, minorant
 from minimax_opt.problem import Point
@@ -32,7 +32,12 @@ def curvature_bound(point: Point, weights: Array) -> float:
     problem = point.problem
     if not problem.tasks.has_hessian or (problem.tasks.curvature == "affine" and problem.regularizer is None):
         return -np.inf
+    if not problem.tasks.self_concordant:
+        return -np.inf
     hessian = point.hessian(weights)
+    flat = _flat_directions(point)
+    if flat is not None:
+        hessian += (np.trace(hessian) / len(hessian)) * (flat @ flat.T)
     scale = np.sqrt(np.maximum(np.diag(hessian), np.finfo(float).tiny))
     factor, info = lapack.dpotrf(hessian / np.outer(scale, scale), lower=True, clean=True)
     smallest = (
@@ -59,6 +64,20 @@ def curvature_bound(point: Point, weights: Array) -> float:
     return bound
 
 
+def _flat_directions(point: Point) -> Host | None:
+    """An orthonormal basis N of directions along which F_w never changes, if the tasks know one and nothing is added to the losses along it.
+
+    Then y may be moved along N to where y - x is orthogonal to N, and there H + sigma N N' is the same metric as H, but not singular.
+    """
+    problem, flat = point.problem, point.problem.tasks.flat_directions()
+    if flat is None or problem.simple is not None:
+        return None
+    if problem.regularizer is not None:
+        slope = to_host(problem.regularizer.gradient(0.0 * point.x))
+        flat = flat[:, ~np.any(problem.regularizer.hessian(len(flat)) @ flat, axis=0) & (slope @ flat == 0)]
+    return flat if flat.shape[1] else None
+
+
 def parabola_bound(point: Point, weights: Array, mu: float) -> float:
     """Min over y of F_w(x) + <g, y - x> + mu/2 |y - x|^2 + h(y), for mu-strongly convex F_w: attained at prox(x - g/mu, 1/mu)."""
     gradient, problem = point.gradient(weights), point.problem
@@ -71,6 +90,8 @@ def parabola_bound(point: Point, weights: Array, mu: float) -> float:
 
 def _singular_curvature_bound(point: Point, weights: Array) -> float:
     """The same bound where H has no reliable Cholesky factor: H = B'B, grad G = B'z, so nu = |Q'z| for any Q whose columns span B's range."""
+    from scipy.linalg import qr  # with pivots, which NumPy's has not
+
     root, regularizer = point.inner.square_root(weights), point.problem.regularizer
     if root is None or not (regularizer is None or isinstance(regularizer, Ridge)):
         return -np.inf
@@ -124,7 +145,8 @@ def _root_minorants(point: Point, weights: Array, rows: Host, v: Host) -> Iterat
 def _share(s: Host, low: Host, high: Host) -> float:
     """The largest t <= 1 with low <= t s <= high in every variable that is not free, for low <= 0 <= high."""
     tiny = np.finfo(float).tiny
-    over = np.maximum(s / np.maximum(high, tiny), s / np.minimum(low, -tiny))[low < high]
+    with np.errstate(over="ignore"):  # t = 0 where a limit is 0
+        over = np.maximum(s / np.maximum(high, tiny), s / np.minimum(low, -tiny))[low < high]
     return 1.0 / max(1.0, float(np.max(over, initial=0.0)))
 
 

@@ -19,8 +19,8 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.linalg import lapack
 
+from minimax_opt import lapack
 from minimax_opt.ambiguity import Simplex
 from minimax_opt.arrays import Array, Host
 from minimax_opt.problem import Point, Problem

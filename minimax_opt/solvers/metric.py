@@ -16,8 +16,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.linalg import lapack
 
+from minimax_opt import lapack
 from minimax_opt.arrays import Host, norm
 from minimax_opt.problem import Counts, Point
 

@@ -19,8 +19,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.linalg import lapack
 
+from minimax_opt import lapack
 from minimax_opt.arrays import Host
 
 EPS = float(np.finfo(float).eps)

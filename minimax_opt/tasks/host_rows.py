@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.linalg import blas
 
+from minimax_opt import lapack
 from minimax_opt.arrays import HOST, Array, Host
 from minimax_opt.tasks.row_data import RowData
 
@@ -120,7 +120,7 @@ class HostRows(RowData):
         largest, keep = 0.0, self.row_weights(weights) > 0
         for run in self._runs(weights):
             for rows in self._blocks(*run):
-                whitened = blas.dtrsm(1.0, factor, self._wide(rows).T, lower=True)
+                whitened = lapack.dtrsm(1.0, factor, self._wide(rows).T, lower=True)
                 largest = max(largest, float((np.einsum("ij,ij->j", whitened, whitened) * keep[rows]).max()))
         return float(np.sqrt(largest))
 

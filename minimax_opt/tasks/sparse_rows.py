@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.linalg import lapack
 from scipy.sparse import csr_array, sparray, spmatrix, vstack
 
+from minimax_opt import lapack
 from minimax_opt.arrays import Array, Host
 from minimax_opt.tasks.host_rows import HostRows
 from minimax_opt.tasks.row_data import GRAM_BYTES
