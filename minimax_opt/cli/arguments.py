@@ -61,12 +61,12 @@ def _number(kind: Callable[[str], float], text: str) -> float:
         return float("nan")
 
 
-def add_run_options(parser: Any, output: str, tol: float) -> None:
-    """What every command that compares two models takes."""
+def add_run_options(parser: Any, output: str, tol: float | None, default: str) -> None:
+    """What every command that compares two models takes; `default` is `tol` in words."""
     parser.add_argument(
         "--output", type=Path, default=Path(output), metavar="DIR", help=f"folder to write to (default: ./{output})"
     )
-    parser.add_argument("--tol", type=tolerance, default=tol, help=f"certified relative gap to reach (default: {tol:g})")
+    parser.add_argument("--tol", type=tolerance, default=tol, help=f"certified relative gap to reach (default: {default})")
     parser.add_argument("--max-tasks", type=count, default=10, metavar="N", help="rows of each table (default: 10)")
     parser.add_argument("--no-figure", dest="figure", action="store_false", help="do not draw")
     parser.add_argument("--quiet", action="store_true", help="no tables, only the files written")
@@ -76,3 +76,28 @@ def add_run_options(parser: Any, output: str, tol: float) -> None:
         default=None,
         help="progress on stderr (default: where stderr is a terminal)",
     )
+
+
+def add_read_options(parser: Any) -> None:
+    """How a text file is written."""
+    reading = parser.add_argument_group("reading text files")
+    reading.add_argument("--separator", metavar="SEP", help="between columns (default: a comma; a tab for .tsv)")
+    reading.add_argument("--decimal", default=".", metavar="CHAR", help="decimal point (default: .)")
+    reading.add_argument("--thousands", metavar="CHAR", help="thousands separator (default: none)")
+    reading.add_argument("--encoding", default="utf-8-sig", metavar="NAME", help="of the text (default: utf-8)")
+    reading.add_argument(
+        "--missing",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="TEXT",
+        help="what stands for a missing entry, beside NA and empty",
+    )
+
+
+def read_file(path: Path, arguments: argparse.Namespace) -> Any:
+    """The table at `path`, read as :func:`add_read_options` says."""
+    from minimax_opt.tabular import read_table
+
+    separator = "\t" if arguments.separator in ("\\t", "tab") else arguments.separator
+    return read_table(path, separator, arguments.decimal, arguments.thousands, arguments.encoding, arguments.missing)

@@ -30,7 +30,7 @@ def add(commands: Any) -> None:
         help="replace every problem's ambiguity set: simplex, cvar:TAIL_FRACTION, kl:RADIUS or chi-square:RADIUS",
     )
     demo.add_argument("--no-reference", dest="reference", action="store_false", help="do not compare with cvxpy")
-    add_run_options(demo, output="minimax_demo", tol=1e-9)
+    add_run_options(demo, output="minimax_demo", tol=1e-9, default="1e-9")
     demo.set_defaults(run=run)
 
 

@@ -56,12 +56,12 @@ class Family:
         scores z -> what is predicted: a number, a probability or one a class.
     target : {"number", "count", "two classes", "classes"}
         What the targets are.
-    label : str
-        For axes and tables.
-    unit : str
-        The same; ``{target}`` is replaced by the target's name.
+    label, unit : str
+        For axes and tables; ``{parameter}`` and ``{target}`` (the target's name) are replaced.
     parameter : str
         Name of :attr:`Loss.parameter`; empty where there is none.
+    default : float or None
+        Its value where none is given; None: 1.345 robust scales of the target.
     """
 
     tasks: Callable[[Any, Any, Loss], Tasks]
@@ -71,6 +71,7 @@ class Family:
     label: str
     unit: str
     parameter: str = ""
+    default: float | None = None
 
 
 def _identity(z: Host) -> Host:

@@ -45,6 +45,8 @@ def run_cases(
     reference: bool = True,
     progress: Progress | None = None,
     show: Callable[[dict[str, Any]], None] | None = None,
+    command: str = "demo",
+    seed: int | None = None,
 ) -> dict[str, Any]:
     """Solve the cases and return the report.
 
@@ -58,6 +60,10 @@ def run_cases(
     progress : Progress, optional
     show : callable
         Called with each finished problem's record.
+    command : {"demo", "solve"}
+        The command that the report is of.
+    seed : int, optional
+        What the report says of randomness in the data.
 
     Returns
     -------
@@ -71,7 +77,7 @@ def run_cases(
         Before anything is solved, if a package that carries the data is not installed.
     """
     progress = Progress(enabled=False) if progress is None else progress
-    report = new_report(tol)
+    report = new_report(tol, command, seed)
     try:
         loaded = []
         for case in cases:
@@ -86,7 +92,7 @@ def run_cases(
                 raise KeyboardInterrupt
             if reference and has_reference():
                 progress(stage + "reference (cvxpy)")
-                record["reference"] = compare(record["worst_case"], solve_reference(case, data))
+                record["reference"] = compare(record["worst_case"], solve_reference(case, data), tol)
             progress("")
             if show is not None:
                 show(record)

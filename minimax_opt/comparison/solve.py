@@ -58,6 +58,8 @@ def describe(case: Case, data: GroupedRows) -> dict[str, Any]:
         "adversary": case.adversary.sentence(*data.noun),
         "worst": case.adversary.worst(*data.noun),
         "ridge": case.ridge,
+        "l1": case.l1,
+        "free_intercept": case.free_intercept,
         "noun": list(data.noun),
         "tasks": list(data.names),
         "rows": list(data.rows),
@@ -100,6 +102,19 @@ def _model(case: Case, data: GroupedRows, result: MinimaxResult, raw: Host) -> d
 def _summary(average: dict[str, Any], worst_case: dict[str, Any]) -> dict[str, float]:
     """What the worst-case model gains at the worst and costs on average, as fractions of the average model's values."""
     return {
-        "gain": 1.0 - worst_case["worst"] / average["worst"],
-        "price": worst_case["mean"] / average["mean"] - 1.0,
+        "gain": -relative_change(average["worst"], worst_case["worst"]),
+        "price": relative_change(average["mean"], worst_case["mean"]),
     }
+
+
+def relative_change(old: float, new: float) -> float:
+    """(new - old) / abs(old); 0 where nothing changes, infinite where `old` is zero.
+
+    Examples
+    --------
+    >>> relative_change(4.0, 3.0), relative_change(0.0, 0.0), relative_change(0.0, 1.0)
+    (-0.25, 0.0, inf)
+    """
+    if old == new:
+        return 0.0
+    return (new - old) / abs(old) if old else float("inf")

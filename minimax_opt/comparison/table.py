@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections.abc import Callable
 from typing import Any
 
 WIDTH = 100
@@ -23,17 +24,17 @@ def problem_text(problem: dict[str, Any], max_tasks: int = 10) -> str:
     data, loss = problem["data"], problem["loss"]
     head = f"{problem['name']} · {problem['title']}"
     dropped = f", {data['rows_dropped']:,} dropped ({data['dropped']})" if data["rows_dropped"] else ""
-    ridge = f" + {problem['ridge'] / 2:g} |x|²" if problem["ridge"] else ""
     lines = [
         head,
         "─" * len(head),
-        *_entry(
+        *entry(
             "data",
-            f"{data['rows_used']:,} rows{dropped}, {len(problem['tasks'])} {plural}, {len(problem['features'])} coefficients",
+            f"{data['rows_used']:,} rows{dropped}, {len(problem['tasks'])} {plural}, {len(problem['average']['x'])} coefficients",
         ),
-        *_entry("source", f"{data['source']} ({data['package']} {data['version']}; {data['licence']})"),
-        *_entry("loss", f"{loss['label']} [{loss['unit']}]{ridge}"),
-        *_entry("adversary", problem["adversary"]),
+        *entry("source", _source(data)),
+        *(line for label, text in data.get("notes", []) for line in entry(label, text)),
+        *entry("loss", f"{loss['label']} [{loss['unit']}]{_penalty(problem)}"),
+        *entry("adversary", problem["adversary"]),
         "",
         *_task_table(problem, singular, plural, max_tasks),
         "",
@@ -42,14 +43,25 @@ def problem_text(problem: dict[str, Any], max_tasks: int = 10) -> str:
     return "\n".join(lines)
 
 
+def _source(data: dict[str, Any]) -> str:
+    return f"{data['source']} ({data['package']} {data['version']}; {data['licence']})" if "package" in data else data["source"]
+
+
+def _penalty(problem: dict[str, Any]) -> str:
+    """What is added to the loss, as a formula."""
+    ridge = f" + {problem['ridge'] / 2:g} |x|²" if problem["ridge"] else ""
+    l1 = f" + {problem['l1']:g} |x|₁" if problem.get("l1") else ""
+    return ridge + l1 + (", without the intercept" if problem.get("free_intercept") and ridge + l1 else "")
+
+
 def summary_text(report: dict[str, Any]) -> str:
     """One line a problem: worst case under both models, price, certified gap, distance to the reference, seconds."""
     rows = [
         (
             problem["name"],
             f"{problem['average']['worst']:#.4g} → {problem['worst_case']['worst']:#.4g}",
-            _percent(-problem["summary"]["gain"]),
-            _percent(problem["summary"]["price"]),
+            percent(-problem["summary"]["gain"]),
+            percent(problem["summary"]["price"]),
             _gap(problem["worst_case"]),
             _scientific(abs(problem["reference"]["difference"])) if problem.get("reference") else "–",
             f"{problem['worst_case']['seconds']:.3f}",
@@ -58,7 +70,7 @@ def summary_text(report: dict[str, Any]) -> str:
         if "worst_case" in problem
     ]
     header = ("problem", "worst case", "change", "mean", "certified gap", "vs cvxpy", "seconds")
-    return "\n".join(_align([header, *rows], left=1))
+    return "\n".join(align([header, *rows], left=1))
 
 
 def _task_table(problem: dict[str, Any], singular: str, plural: str, max_tasks: int) -> list[str]:
@@ -66,19 +78,20 @@ def _task_table(problem: dict[str, Any], singular: str, plural: str, max_tasks: 
     weights = problem["worst_case"]["weights"]
     order = sorted(range(len(weights)), key=lambda k: (weights[k] < 5e-5, -max(average[k], worst[k])))
     shown = sorted(order[:max_tasks], key=lambda k: -average[k])
+    show = form(max(average[k] for k in shown), 4)
     rows = [
         (
             problem["tasks"][k],
             f"{problem['rows'][k]:,}",
-            f"{average[k]:.4f}",
-            f"{worst[k]:.4f}",
+            show(average[k]),
+            show(worst[k]),
             f"{weights[k]:.4f}" if weights[k] >= 5e-5 else "·",
             "█" * round(20 * weights[k] / max(weights)),
         )
         for k in shown
     ]
     header = (singular, "rows", "average model", "worst-case model", "adversary's weight", "")
-    table = ["  " + line for line in _align([header, *rows], left=1, last_left=True)]
+    table = ["  " + line for line in align([header, *rows], left=1, last_left=True)]
     hidden = len(order) - len(shown)
     if hidden:
         table.append(f"  … and {hidden} more {plural}, in the report")
@@ -87,20 +100,21 @@ def _task_table(problem: dict[str, Any], singular: str, plural: str, max_tasks: 
 
 def _verdict(problem: dict[str, Any]) -> list[str]:
     average, worst, summary = problem["average"], problem["worst_case"], problem["summary"]
+    show = form(average["worst"], 6)
     lines = [
-        *_entry(problem["worst"], f"{average['worst']:.6f} → {worst['worst']:.6f}   ({_percent(-summary['gain'])})"),
-        *_entry(
-            "price", f"{average['mean']:.6f} → {worst['mean']:.6f}   ({_percent(summary['price'])}), {problem['loss']['mean']}"
+        *entry(problem["worst"], f"{show(average['worst'])} → {show(worst['worst'])}   ({percent(-summary['gain'])})"),
+        *entry(
+            "price", f"{show(average['mean'])} → {show(worst['mean'])}   ({percent(summary['price'])}), {problem['loss']['mean']}"
         ),
-        *_entry("value", f"{worst['fun']:.12g}"),
-        *_entry("lower bound", f"{worst['lower_bound']:.12g}, relative gap {_scientific(worst['relative_gap'])}"),
-        *_entry("certificate", _certificate(worst)),
-        *_entry(
+        *entry("value", f"{worst['fun']:.12g}"),
+        *entry("lower bound", f"{worst['lower_bound']:.12g}, relative gap {_scientific(worst['relative_gap'])}"),
+        *entry("certificate", _certificate(worst)),
+        *entry(
             "solved by",
             f"{worst['method']} in {worst['seconds']:.3f} s (average model: {average['method']}, {average['seconds']:.3f} s)",
         ),
     ]
-    return lines + _entry("reference", reference_sentence(problem.get("reference")))
+    return lines + entry("reference", reference_sentence(problem.get("reference")))
 
 
 def _certificate(model: dict[str, Any]) -> str:
@@ -133,13 +147,13 @@ def reference_sentence(reference: dict[str, Any] | None) -> str:
     )
 
 
-def _entry(label: str, text: str) -> list[str]:
+def entry(label: str, text: str) -> list[str]:
     """A labelled paragraph with a hanging indent."""
     lead = f"  {label:<22} "
     return textwrap.wrap(text, WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead), break_long_words=False)
 
 
-def _align(rows: list[tuple[str, ...]], left: int, last_left: bool = False) -> list[str]:
+def align(rows: list[tuple[str, ...]], left: int, last_left: bool = False) -> list[str]:
     """Rows as text with aligned columns: the first `left` ones to the left, the others to the right."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     n = len(widths)
@@ -152,7 +166,21 @@ def _align(rows: list[tuple[str, ...]], left: int, last_left: bool = False) -> l
     ]
 
 
-def _percent(fraction: float) -> str:
+def form(largest: float, decimals: int) -> Callable[[float], str]:
+    """How numbers up to `largest` are written: with so many decimals, or, where that is too few or too many, significant digits.
+
+    Examples
+    --------
+    >>> form(17.2, 4)(9.4), form(0.003, 4)(0.0024), form(3e11, 4)(2.1e11)
+    ('9.4000', '0.002400', '2.1e+11')
+    """
+    if 0.01 <= largest < 1e6:
+        return f"{{:.{decimals}f}}".format
+    return f"{{:#.{decimals}g}}".format if largest < 0.01 else f"{{:.{decimals + 1}g}}".format
+
+
+def percent(fraction: float) -> str:
+    """A change in per cent, with its sign."""
     return f"{100 * fraction:+.1f} %".replace("-", "−")
 
 

@@ -57,7 +57,7 @@ def draw_comparison(report: dict[str, Any]) -> Any:
             _draw_problem(losses, figure.add_subplot(grid[2 * row + 1, column], sharex=losses), problem)
         figure.align_ylabels()
         figure.legend(
-            handles=_legend(any(problem["ridge"] for problem in problems)),
+            handles=_legend(any(problem["ridge"] or problem.get("l1") for problem in problems)),
             loc="outside upper center",
             ncols=min(columns, 3),
             fontsize=9.5,
@@ -71,7 +71,7 @@ def _draw_problem(losses: Any, weights: Any, problem: dict[str, Any]) -> None:
     share = np.array(problem["worst_case"]["weights"])
     order = np.argsort(-average, kind="stable")
     _draw_losses(losses, problem, average[order], worst[order])
-    _draw_weights(weights, problem, share[order], [problem["tasks"][k] for k in order])
+    _draw_weights(weights, problem, share[order], [_plain(problem["tasks"][k]) for k in order])
 
 
 def _draw_losses(axes: Any, problem: dict[str, Any], average: Any, worst: Any) -> None:
@@ -96,12 +96,17 @@ def _draw_losses(axes: Any, problem: dict[str, Any], average: Any, worst: Any) -
             zorder=6,
         )
     text = _headline(problem)
-    axes.set_title(problem["title"], pad=9.0 + 13.0 * len(text.splitlines()))
+    axes.set_title(_plain(problem["title"]), pad=9.0 + 13.0 * len(text.splitlines()))
     headline = axes.annotate(text, (0.0, 1.0), (0.0, 7.0), "axes fraction", "offset points", va="bottom", linespacing=1.35)
     headline.set_in_layout(False)  # the title's pad makes its room; its width must not push the panels apart
-    axes.set_ylabel(f"{problem['loss']['label']}\n[{problem['loss']['unit']}]")
+    axes.set_ylabel(_plain(f"{problem['loss']['label']}\n[{problem['loss']['unit']}]"))
     axes.margins(x=0.06 if len(average) <= NAMED else 0.03, y=0.08)
     axes.tick_params(axis="x", length=0, labelbottom=False)
+
+
+def _plain(text: str) -> str:
+    """A user's text, in which a dollar sign opens no formula."""
+    return text.replace("$", r"\$")
 
 
 def _headline(problem: dict[str, Any]) -> str:
@@ -142,11 +147,11 @@ def _draw_weights(axes: Any, problem: dict[str, Any], share: Any, names: list[st
     axes.set_xlabel(f"{order}\n{textwrap.fill(', '.join(picked), LINE)}")
 
 
-def _legend(ridge: bool) -> list[Any]:
+def _legend(penalised: bool) -> list[Any]:
     from matplotlib.lines import Line2D
 
-    # with a ridge the bound is on loss + penalty, so that it holds for the loss of every model with at most the penalty of ours
-    models = "no model of this kind with\nno larger penalty " if ridge else "no model of this kind\n"
+    # with a penalty the bound is on loss + penalty, so that it holds for the loss of every model with at most the penalty of ours
+    models = "no model of this kind with\nno larger penalty " if penalised else "no model of this kind\n"
     circle: dict[str, Any] = {"marker": "o", "markersize": 5.5, "linewidth": 1.2}
     return [
         Line2D(
