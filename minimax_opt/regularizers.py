@@ -89,7 +89,9 @@ class Ridge(Quadratic):
         return self.strength * x
 
     def hessian(self, n_variables: int) -> Host:
-        return np.diag(np.broadcast_to(to_host(self.strength), (n_variables,)))
+        hessian = np.zeros((n_variables, n_variables))
+        hessian.flat[:: n_variables + 1] = to_host(self.strength)
+        return hessian
 
     def __repr__(self) -> str:
         return f"Ridge({self.strength!r})"

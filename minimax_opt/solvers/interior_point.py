@@ -160,7 +160,7 @@ class InteriorPoint(Solver):
         n_pairs = len(slack)
         product = slack * multiplier
         mean = linear.complementarity / n_pairs
-        step = linear.step(-product, refine=False)
+        step = linear.step(-product)
         limits = limits_of(linear, step, separate)
         a, b = lengths_of(limits)
         second = step.slack * step.multiplier
@@ -185,7 +185,8 @@ class InteriorPoint(Solver):
             if sum(lengths_of(new)) <= a + b + 0.02:
                 break
             step, limits = corrected, new
-        return step, lengths_of(limits, min(max(0.9, 1.0 - mu / mean), 0.9995))
+        step = linear.refined(step)
+        return step, lengths_of(limits_of(linear, step, separate), min(max(0.9, 1.0 - mu / mean), 0.9995))
 
 
 def _begin(state: InteriorPointState) -> Linearisation:

@@ -21,8 +21,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import blas, lapack
 
+from minimax_opt import lapack
 from minimax_opt.arrays import Host
 from minimax_opt.problem import Point
 from minimax_opt.solvers.interior_point_adversary import Adversary
@@ -53,13 +53,25 @@ class Iterate:
 
 
 @dataclass
+class Right:
+    """Right-hand sides once s, y, v are eliminated: du = D (rhs + C dx), dt = level + ..., deta = eta + ..."""
+
+    push: Host
+    rhs: Host
+    level: float
+    eta: float
+    ball: float
+
+
+@dataclass
 class Step:
-    """A change of all unknowns of an :class:`Iterate`."""
+    """A change of all unknowns of an :class:`Iterate`, and what it was computed from."""
 
     x: Host
     slack: Host
     multiplier: Host
     level: float
+    right: Right
 
 
 class Linearisation:
@@ -131,7 +143,7 @@ class Linearisation:
             if self.adversary.ball is not None:
                 part -= self.centred_slope[block, None] * self.coefficients
             part *= root[block]
-            matrix = blas.dsyrk(1.0, part.T, beta=1.0, c=matrix.T, lower=1, overwrite_c=1).T
+            matrix = lapack.dsyrk(1.0, part.T, beta=1.0, c=matrix.T, lower=1, overwrite_c=1).T
         return matrix.T
 
     def _cholesky(self, matrix: Host, damping: float) -> bool:
@@ -168,60 +180,50 @@ class Linearisation:
         `bend` adds to the residuals of u and of the ball what :meth:`ball_remainder` expects a step to leave there. Each correction
         of dx takes what is left of the condition on x to zero; D spans many decades, so that one is not enough for a step to `refine`.
         """
-        push = target / self.iterate.slack
-        rhs = self._weights_condition(push)
-        ball_residual = self.ball_residual if self.adversary.ball is not None else 0.0
+        right = self._right(target, bend)
+        return self._complete(-self.apply_inverse(self.gradient + (self.d * right.rhs) @ self.rows), right)
+
+    def refined(self, step: Step) -> Step:
+        """`step` with what rounding left of the condition on x taken to zero: D spans many decades."""
+        left = self.gradient + self.hessian @ step.x + step.slack[: self.adversary.n_tasks] @ self.rows
+        return self._complete(step.x - self.apply_inverse(left), step.right)
+
+    def _right(self, target: Host, bend: tuple[Host, float] | None) -> Right:
+        n_tasks, push = self.adversary.n_tasks, target / self.iterate.slack
+        rhs = self.residual + push[:n_tasks]
+        if self.adversary.cap is not None:
+            rhs += self.ratio[n_tasks : 2 * n_tasks] * self.cap_residual
+            rhs -= push[n_tasks : 2 * n_tasks]
+        ball_residual = 0.0 if self.adversary.ball is None else self.ball_residual
         if bend is not None:
             rhs += bend[0]
             ball_residual += bend[1]
-        level = (float(self.d @ rhs) - self.sum_residual) / self.d_sum
-        d_eta = 0.0
+        level, d_eta = (float(self.d @ rhs) - self.sum_residual) / self.d_sum, 0.0
         if self.adversary.ball is not None:
             beta = ball_residual - self.v_per_eta * float(push[-1]) - self.slope_mean * self.sum_residual
             d_eta = (float(self.weighted_slope @ rhs) - beta) / self.slope_norm
             level -= self.slope_mean * d_eta
             rhs -= d_eta * self.slope
         rhs -= level
-        du = self.d * rhs
-        dx = -self.apply_inverse(self.gradient + du @ self.rows)
-        change = self._change(dx)
-        du = self.d * (rhs + change)
-        if refine:
-            dx -= self.apply_inverse(self.gradient + self.hessian @ dx + du @ self.rows)
-            change = self._change(dx)
-            du = self.d * (rhs + change)
-        return self._complete(dx, du, push, level, d_eta, ball_residual)
+        return Right(push, rhs, level, d_eta, ball_residual)
 
-    def _weights_condition(self, push: Host) -> Host:
-        """The right-hand side of the conditions on u, once s and y are eliminated."""
-        n_tasks = self.adversary.n_tasks
-        rhs: Host = self.residual + push[:n_tasks]
-        if self.adversary.cap is not None:
-            rhs += self.ratio[n_tasks : 2 * n_tasks] * self.cap_residual - push[n_tasks : 2 * n_tasks]
-        return rhs
-
-    def _change(self, dx: Host) -> Host:
-        """C dx: the change of the losses less what t and eta take up."""
-        change: Host = self.rows @ dx
-        change -= float(self.level_slope @ dx)
-        if self.adversary.ball is not None:
-            change -= float(self.coefficients @ dx) * self.slope
-        return change
-
-    def _complete(self, dx: Host, du: Host, push: Host, level: float, d_eta: float, ball_residual: float) -> Step:
-        """The changes of all unknowns from those of x and u; `level` and `d_eta` are those of t and eta for dx = 0."""
-        adversary = self.adversary
-        level += float(self.level_slope @ dx)
-        slack = du
-        if adversary.cap is not None:
-            slack = np.concatenate((du, self.cap_residual - du))
+    def _complete(self, dx: Host, right: Right) -> Step:
+        """The changes of all unknowns that follow from that of x."""
+        adversary, level = self.adversary, float(self.level_slope @ dx)
+        du = self.rows @ dx
+        du -= level
         if adversary.ball is not None:
-            d_eta += float(self.coefficients @ dx)
-            slack = np.append(slack, ball_residual - float(self.slope @ du))
-        multiplier = push - self.ratio * slack
+            d_eta = float(self.coefficients @ dx)
+            du -= d_eta * self.slope
+        du += right.rhs
+        du *= self.d
+        slack = du if adversary.cap is None else np.concatenate((du, self.cap_residual - du))
         if adversary.ball is not None:
-            multiplier[-1] = d_eta  # which the formula above finds as a difference of large numbers
-        return Step(dx, slack, multiplier, level)
+            slack = np.append(slack, right.ball - float(self.slope @ du))
+        multiplier = right.push - self.ratio * slack
+        if adversary.ball is not None:
+            multiplier[-1] = right.eta + d_eta  # which the formula above finds as a difference of large numbers
+        return Step(dx, slack, multiplier, right.level + level, right)
 
     def ball_remainder(self, step: Step, a: float, b: float) -> tuple[Host, float] | None:
         """What a step of length a in u and b in eta leaves, beyond first order, in the residuals of u and of the ball.

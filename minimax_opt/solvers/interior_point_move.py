@@ -27,15 +27,15 @@ def lengths_of(limits: tuple[float, float], share: float = 1.0) -> tuple[float, 
 
 def search(problem: Problem, linear: Linearisation, step: Step, length: float) -> tuple[Point, float]:
     """The point x + length * share * dx, with the share halved from 1 until the losses are about as the linearisation says."""
-    old, share = linear.iterate.point, 1.0
+    old, share, curvature = linear.iterate.point, 1.0, problem.tasks.curvature
     point = problem.at(old.x + length * step.x)
-    if problem.tasks.curvature == "affine":
+    if curvature == "affine" or (curvature == "quadratic" and point.value <= old.value):  # which is below the ceiling
         return point, share
     base, slope = old.weighted_value(linear.w), float(linear.gradient @ step.x)
     excess = max(old.value - base, linear.complementarity) + linear.decrement(linear.gradient)
     rounding = 1e-13 * (abs(base) + abs(old.value))
     ceiling = base + RISE * excess + 10 * rounding
-    bend = BREGMAN * float(step.x @ linear.hessian @ step.x) if problem.tasks.curvature == "general" else np.inf
+    bend = BREGMAN * float(step.x @ linear.hessian @ step.x) if curvature == "general" else np.inf
     for _ in range(40):
         reach = length * share
         if point.value <= ceiling and point.weighted_value(linear.w) - base - reach * slope <= reach**2 * bend + rounding:

@@ -25,7 +25,7 @@ def improved(point: Point, adversary: Adversary) -> tuple[Point, float]:
     scale = max(1e-3 * abs(point.value), TINY)
     if not linear.factor():
         return point, scale
-    dx = linear.step(np.zeros(len(prior))).x
+    dx = linear.refined(linear.step(np.zeros(len(prior)))).x
     better = point.problem.at(point.x + dx)
     decrease = 1e-3 * abs(float(linear.gradient @ dx))
     if better.finite and better.value < point.value:

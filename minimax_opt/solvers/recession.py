@@ -55,8 +55,10 @@ def falls_forever(problem: Problem, start: Point, point: Point) -> bool:
     if _curved(problem):
         d = _flat_part(start.hessian(problem.ambiguity.prior_weights(problem.n_tasks)), d)
     slope = problem.worst_case(A @ d)
+    if not slope < min(0.0, 0.5 * whole):
+        return False
     rounding = 8 * len(d) * HOST.eps * float((np.abs(A) @ np.abs(d)).max())
-    return slope < -rounding and slope < 0.5 * whole
+    return slope < -rounding
 
 
 def _curved(problem: Problem) -> bool:
