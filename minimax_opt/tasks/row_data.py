@@ -143,7 +143,7 @@ class RowData(ABC):
         """max_i |a_ij| of every column, shape (n,)."""
         largest = np.zeros(self.n_variables)
         for rows in self._blocks(0, self.n_rows):
-            block = abs(self.scaled(rows, self.space.zeros(rows.stop - rows.start) + 1.0))
+            block = abs(self._wide(rows))
             np.maximum(largest, to_host(block.max(0) if isinstance(block, np.ndarray) else block.amax(0)), out=largest)
         return largest
 

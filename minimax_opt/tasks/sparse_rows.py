@@ -6,6 +6,7 @@ Nothing of the size of the data is made dense: only K x n gradients, n x n Hessi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,16 @@ class SparseRows(HostRows):
                 break
             whitened = lapack.dtrtrs(factor, dense(self.A[rows[bounds[rows] > 0]]).T, lower=True)[0]
             largest = max(largest, float(np.linalg.norm(whitened, axis=0).max()))
+        return largest
+
+    @cached_property
+    def _lengths_of_rows(self) -> Array:
+        A = self.A
+        return np.sqrt(csr_array((A.data**2, A.indices, A.indptr), shape=A.shape) @ np.ones(self.n_variables))
+
+    @cached_property
+    def largest_entries(self) -> Host:
+        largest: Host = abs(self.A).max(axis=0).toarray()
         return largest
 
     def take(self, index: Host) -> SparseRows:

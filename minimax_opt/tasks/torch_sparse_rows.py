@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from minimax_opt.arrays import Array
+from minimax_opt.arrays import Array, Host, to_host
 from minimax_opt.tasks.row_data import GRAM_BYTES
 from minimax_opt.tasks.torch_rows import TorchRows
 
@@ -143,6 +143,16 @@ class TorchSparseRows(TorchRows):
     def double(self) -> TorchSparseRows:
         scale = None if self.scale is None else self.scale.double()
         return TorchSparseRows(self.A.double(), self.b.double(), self.sizes, scale)
+
+    @cached_property
+    def _lengths_of_rows(self) -> Array:
+        return segment_sums(self.A.data.square(), self.A.lengths).sqrt()
+
+    @cached_property
+    def largest_entries(self) -> Host:
+        by_column = self.A.transposed
+        sizes = by_column.data.abs()
+        return to_host(torch.segment_reduce(sizes, "max", lengths=by_column.lengths, axis=0, unsafe=True, initial=0.0))
 
     def take(self, index: Array) -> TorchSparseRows:
         flat = torch.as_tensor(index.ravel(), device=self.b.device)

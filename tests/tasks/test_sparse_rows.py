@@ -56,6 +56,8 @@ def test_sparse_rows_give_the_numbers_of_dense_rows(family, sizes, convert, weig
     dense = family(A, b, s)
     sparse = family([convert(a) for a in A], targets_for(convert, b), targets_for(convert, s))
     assert (sparse.n_tasks, sparse.n_variables, sparse.n_rows) == (dense.n_tasks, dense.n_variables, dense.n_rows)
+    np.testing.assert_allclose(sparse.data.largest_entries, dense.data.largest_entries, rtol=1e-15)
+    np.testing.assert_array_equal(dense.data.largest_entries, np.abs(np.vstack(A)).max(0))
     factor = np.linalg.cholesky(np.cov(np.random.default_rng(1).standard_normal((N_VARIABLES, 50))) + np.eye(N_VARIABLES))
     ours, theirs = sparse.at(sparse.space.asarray(X)), dense.at(X)
     np.testing.assert_allclose(ours.losses, theirs.losses, rtol=1e-12)
