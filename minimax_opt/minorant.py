@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg import lapack
 
+from minimax_opt import lapack
 from minimax_opt.arrays import Array, Host, to_host
 from minimax_opt.problem import Point
 from minimax_opt.simple import Simple
