@@ -26,7 +26,8 @@ import numpy as np
 
 from minimax_opt.arrays import Array, Host, norm, to_host
 from minimax_opt.curvature_bound import curvature_bound, parabola_bound
-from minimax_opt.level_set import inner_weights, level_set_radius
+from minimax_opt.level_set import level_set_radius
+from minimax_opt.level_set_inside import inner_weights
 from minimax_opt.minorant import minorant, nearest_minorant
 
 if TYPE_CHECKING:

@@ -32,7 +32,12 @@ def curvature_bound(point: Point, weights: Array) -> float:
     problem = point.problem
     if not problem.tasks.has_hessian or (problem.tasks.curvature == "affine" and problem.regularizer is None):
         return -np.inf
+    if not problem.tasks.self_concordant:
+        return -np.inf
     hessian = point.hessian(weights)
+    flat = _flat_directions(point)
+    if flat is not None:
+        hessian += (np.trace(hessian) / len(hessian)) * (flat @ flat.T)
     scale = np.sqrt(np.maximum(np.diag(hessian), np.finfo(float).tiny))
     factor, info = lapack.dpotrf(hessian / np.outer(scale, scale), lower=True, clean=True)
     smallest = (
@@ -57,6 +62,20 @@ def curvature_bound(point: Point, weights: Array) -> float:
         mu = float(spectrum[0] - noise * spectrum[-1])
         return max(bound, parabola_bound(point, weights, mu)) if mu > 0 else bound
     return bound
+
+
+def _flat_directions(point: Point) -> Host | None:
+    """An orthonormal basis N of directions along which F_w never changes, if the tasks know one and nothing is added to the losses along it.
+
+    Then y may be moved along N to where y - x is orthogonal to N, and there H + sigma N N' is the same metric as H, but not singular.
+    """
+    problem, flat = point.problem, point.problem.tasks.flat_directions()
+    if flat is None or problem.simple is not None:
+        return None
+    if problem.regularizer is not None:
+        slope = to_host(problem.regularizer.gradient(0.0 * point.x))
+        flat = flat[:, ~np.any(problem.regularizer.hessian(len(flat)) @ flat, axis=0) & (slope @ flat == 0)]
+    return flat if flat.shape[1] else None
 
 
 def parabola_bound(point: Point, weights: Array, mu: float) -> float:
@@ -126,7 +145,8 @@ def _root_minorants(point: Point, weights: Array, rows: Host, v: Host) -> Iterat
 def _share(s: Host, low: Host, high: Host) -> float:
     """The largest t <= 1 with low <= t s <= high in every variable that is not free, for low <= 0 <= high."""
     tiny = np.finfo(float).tiny
-    over = np.maximum(s / np.maximum(high, tiny), s / np.minimum(low, -tiny))[low < high]
+    with np.errstate(over="ignore"):  # t = 0 where a limit is 0
+        over = np.maximum(s / np.maximum(high, tiny), s / np.minimum(low, -tiny))[low < high]
     return 1.0 / max(1.0, float(np.max(over, initial=0.0)))
 
 

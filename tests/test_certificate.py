@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 import minimax_opt as mo
 from minimax_opt import certificate
 from minimax_opt.curvature_bound import decrement
-from minimax_opt.level_set import _radius_at_centre, level_set_radius
+from minimax_opt.level_set import level_set_radius
+from minimax_opt.level_set_inside import radius_at_centre
 from minimax_opt.problem import Problem
 from minimax_opt.regularizers import bind
 
@@ -163,7 +164,7 @@ def test_the_radius_at_the_centre_holds(family, floor):
         problem = Problem(mo.AffineTasks(slopes, rng.standard_normal(n_tasks)), n_tasks, n, ambiguity, convex=True)
         point = problem.at(rng.standard_normal(n))
         radius = level_set_radius(point, problem.ambiguity.prior_weights(n_tasks))
-        at_centre = _radius_at_centre(point, 1.0)
+        at_centre = radius_at_centre(point, 1.0)
         if np.isfinite(at_centre):
             proven += 1
             directions = rng.standard_normal((8, n))
@@ -179,8 +180,8 @@ def test_the_radius_at_the_centre_of_two_tasks(ambiguity):
     problem = Problem(mo.AffineTasks([[1.0], [-1.0]], [0.0, 3.0]), 2, 1, ambiguity, convex=True)
     point = problem.at(np.zeros(1))
     assert farthest(problem, point, np.ones(1), 10.0) == pytest.approx(3.0)
-    assert _radius_at_centre(point, 1.0) == pytest.approx(1.5 * (1 + np.sqrt(2)))
-    assert _radius_at_centre(point, 2.0) == pytest.approx(3.0 * (1 + np.sqrt(2)))
+    assert radius_at_centre(point, 1.0) == pytest.approx(1.5 * (1 + np.sqrt(2)))
+    assert radius_at_centre(point, 2.0) == pytest.approx(3.0 * (1 + np.sqrt(2)))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,224 @@
+r"""Proven radii of level sets where no weight can be traded at w itself: from weights further inside W. See :mod:`minimax_opt.level_set`.
+
+*A ball of weights* (Kullback-Leibler, chi-square). Its boundary is curved: nothing can be traded both ways at w itself. So step inside,
+v = (1 - theta) w + theta q, where slack = radius - D(v, q) > 0. With M = diag D''(v), every d with sum d = 0, <D'(v), d> = 0, d'Md <= rho^2 =
+min(slack, min_k v_k^2 M_kk) has |d_k| <= v_k and D(v + d, q) <= D(v, q) + d'Md <= radius, for both divergences ((1+s) ln(1+s) - s <= s^2
+on s >= -1). Maximising over d, with P the projector orthogonal to M^{-1/2} 1 and M^{-1/2} D'(v),
+
+    rho |P M^{-1/2} J h| - |grad F_v(x)||h| <= U - F_v(x) + rho |P M^{-1/2} f(x)|,
+
+which bounds |h| once rho times the smallest singular value of P M^{-1/2} J exceeds |grad F_v(x)|: rho is of order sqrt(theta), the gradient
+of order theta.
+
+*The centre* (every set). Where w itself lies on so many faces that too little can be traded (degenerate linear programs), any other v in W
+with grad F_v(x) near 0 does: the inequality above asks for no more. Take the one nearest to the prior, v_k ~ q_k exp(<B_k, lambda>) with
+lambda = argmin log sum_k q_k exp(<B_k, lambda>), where the rows of B are such that sum_k v_k B_k = grad F_v(x) (Csiszar's I-projection). It is
+interior to the simplex. Without a ball, M = diag(1 / room_k^2) with room = min(v, cap - v), rho = 1 and P orthogonal to M^{-1/2} 1 only.
+R then is of the size of the whole level set and more, but it multiplies a |grad F_w(x)| that is rounding.
+
+*With an h* the same holds for G_v in place of F_v, and where s can be traded too, the inequality above and those of the kinks together confine h
+to an ellipsoid, with a trial R in place of |h| on the right-hand sides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from minimax_opt.arrays import Array, Host, norm, to_host
+from minimax_opt.minorant import Minorant, nearest_minorant
+
+if TYPE_CHECKING:
+    from minimax_opt.problem import Point
+
+EPS = float(np.finfo(float).eps)
+CENTRE_STEPS = 50  # about ten are needed; where no v in W has grad F_v(x) = 0, none suffice
+
+
+@dataclass
+class Growth:
+    """What confines h = scale (y - x) for the points y of the level set: a set of inequalities whose right-hand sides grow by slope |h|.
+
+    Attributes
+    ----------
+    sigma : float
+        U - G(x) >= 0, rounded up.
+    slope : float
+        |grad G(x) / scale|, rounded up.
+    rows, offsets : ndarray, shapes (m, n), (m,)
+        |rows_j h| <= sigma + offsets_j + slope |h|.
+    hessian : ndarray, shape (n, n), or None
+        h'Hh/2 <= sigma + slope |h|.
+    spread : (ndarray, float) or None
+        (T, a) with |T h| <= sigma + a + slope |h|.
+    """
+
+    sigma: float
+    slope: float
+    rows: list[Host] = field(default_factory=list)
+    offsets: list[Host] = field(default_factory=list)
+    hessian: Host | None = None
+    spread: tuple[Host, float] | None = None
+
+    @classmethod
+    def of(cls, best: Minorant, point: Point, scale: Host | float) -> Self:
+        """What G alone gives: sigma, slope, and the trades at its kinks."""
+        growth = cls(
+            max(point.value - best.value, 0.0) + rounding(point), norm(best.gradient / scale) + norm(best.rounding / scale)
+        )
+        if best.kinks is not None:
+            kink, room = best.kinks
+            held = room > 0
+            growth.add(np.diag(room / scale)[held], (room * np.abs(to_host(point.x) - kink))[held])
+        return growth
+
+    def add(self, rows: Host, offsets: Host) -> None:
+        """One more inequality for each row."""
+        if len(rows):
+            self.rows.append(rows)
+            self.offsets.append(offsets)
+
+    def radius(self) -> float:
+        """R such that no point of the level set has |h| = R, so that all, a convex set that contains h = 0, have |h| < R; inf for none."""
+        radius = 2 * self._longest(0.0)
+        return radius if np.isfinite(radius) and self._longest(radius) < radius else np.inf
+
+    def _longest(self, radius: float) -> float:
+        """The largest |h| that the inequalities allow among |h| <= radius."""
+        gram, level, least = None, 0, self.sigma + self.slope * radius
+        if self.rows:
+            scaled = np.vstack(self.rows) / (least + np.concatenate(self.offsets))[:, None]
+            gram, level = scaled.T @ scaled / len(scaled), 1
+        if self.hessian is not None:
+            curved = self.hessian / (2 * least)
+            gram, level = curved if gram is None else gram + curved, level + 1
+        if self.spread is not None:
+            scaled = self.spread[0] / (least + self.spread[1])
+            gram, level = scaled.T @ scaled + (0.0 if gram is None else gram), level + 1
+        return np.inf if gram is None else _longest_axis(gram, level)
+
+
+def rounding(point: Point) -> float:
+    """What U - G(x) may be wrong by."""
+    return 4 * EPS * point.scale + 1e-140  # where all is zero: its inverse can be squared
+
+
+def _longest_axis(matrix: Host, level: float) -> float:
+    """Max |h| over h'matrix h <= level, rounded up; inf for a singular matrix."""
+    if not len(matrix):
+        return 0.0
+    smallest = float(np.linalg.eigvalsh(matrix)[0])
+    rounding = len(matrix) * EPS * float(np.trace(matrix))
+    return float(np.sqrt(level / (smallest - rounding))) if smallest > rounding else np.inf
+
+
+def radius_by_ball(point: Point, weights: Host, scale: Host | float) -> float:
+    """The smallest radius over a few steps inside, and over which tasks d may move."""
+    problem = point.problem
+    constraints = problem.ambiguity.constraints(problem.n_tasks)
+    if constraints.ball is None or constraints.cap is not None:
+        return np.inf
+    floor, prior = constraints.floor, constraints.prior
+    base = np.maximum((weights - floor * prior) / (1 - floor), 0.0)
+    base = base / base.sum()
+    found = np.inf
+    for theta in (0.3, 0.1, 0.03, 0.01, 1e-3, 1e-4):
+        found = min(found, _radius_in_ball(point, (1 - theta) * base + theta * prior, scale))
+    return found
+
+
+def inner_weights(point: Point) -> list[Array]:
+    """Points of W well inside it, in the problem's space: the prior, and the one nearest to it at which <w, f> + r is flat, if that is in W."""
+    problem = point.problem
+    prior, flat = problem.ambiguity.prior_weights(problem.n_tasks), _centre(point, 1.0)
+    floor = problem.ambiguity.floor
+    mixed = (1 - floor) * flat + floor * prior
+    return [problem.space.asarray(w) for w in (mixed, prior) if problem.ambiguity.contains(w, 1e-12)]
+
+
+def radius_at_centre(point: Point, scale: Host | float) -> float:
+    """R from the weights nearest to the prior at which F_v is flat."""
+    constraints = point.problem.ambiguity.constraints(point.problem.n_tasks)
+    inner = _centre(point, scale)
+    if constraints.binding_ball is not None:
+        return _radius_in_ball(point, inner, scale) if constraints.cap is None else np.inf
+    room = inner if constraints.cap is None else np.minimum(inner, constraints.cap - inner)
+    if room.min() < 0:
+        return np.inf
+    return _radius_inside(point, inner, room, np.ones((len(room), 1)), 1.0, scale)
+
+
+def _centre(point: Point, scale: Host | float) -> Host:
+    """The v of the module docstring, shape (K,), by damped Newton steps; positive with sum 1, whether or not they converge."""
+    problem = point.problem
+    constraints = problem.ambiguity.constraints(problem.n_tasks)
+    floor, prior = constraints.floor, constraints.prior
+    jacobian = to_host(point.jacobian())
+    offset = to_host(point.gradient(problem.space.asarray(prior))) - prior @ jacobian  # the regulariser's
+    rows = ((1 - floor) * jacobian + floor * (prior @ jacobian) + offset) / scale
+    tilt, v, value = np.zeros(problem.n_variables), prior, 0.0
+    for _ in range(CENTRE_STEPS):
+        slope = v @ rows
+        centred = rows - slope
+        step = -np.linalg.lstsq((centred.T * v) @ centred + np.multiply.outer(slope, slope), slope, rcond=None)[0]
+        for length in 0.5 ** np.arange(30):
+            exponents = rows @ (tilt + length * step)
+            top = float(exponents.max())
+            terms = prior * np.exp(exponents - top)
+            trial = top + float(np.log(terms.sum()))
+            if trial < value:
+                break
+        else:
+            return v  # to rounding
+        tilt, v, value = tilt + length * step, terms / terms.sum(), trial
+    return v
+
+
+def _radius_in_ball(point: Point, inner: Host, scale: Host | float) -> float:
+    """The smallest radius over which tasks d may move: those whose v_k^2 M_kk is at least a share of what limits rho."""
+    ball = point.problem.ambiguity.constraints(point.problem.n_tasks).ball
+    assert ball is not None  # narrows the type; the callers have checked
+    slack = ball.radius - ball.value(inner)
+    if slack <= 0:
+        return np.inf
+    metric = ball.curvature(inner)
+    room = inner**2 * metric
+    normals = np.column_stack([np.ones_like(inner), ball.gradient(inner)])
+    found = np.inf
+    for share in (1.0, 0.1, 0.01):
+        moving = room >= share * min(slack, float(room.max()))
+        rho = float(np.sqrt(min(slack, float(room[moving].min()))))
+        found = min(found, _radius_inside(point, inner, np.where(moving, 1 / np.sqrt(metric), 0.0), normals, rho, scale))
+    return found
+
+
+def _radius_inside(point: Point, inner: Host, reach: Host, normals: Host, rho: float, scale: Host | float) -> float:
+    """The bound of the module docstring for v = `inner`, M^{-1/2} = diag(reach), 0 for what d leaves alone, and d orthogonal to `normals`."""
+    problem = point.problem
+    moving = reach > 0
+    reach, normals = reach[moving], normals[moving]
+    if len(reach) < normals.shape[1] or (problem.simple is None and len(reach) < problem.n_variables + normals.shape[1]):
+        return np.inf
+    basis = np.linalg.qr(reach[:, None] * normals)[0]
+
+    def tangent(values: Host) -> Host:
+        scaled = (values.T * reach).T
+        return np.asarray(scaled - basis @ (basis.T @ scaled))
+
+    constraints = problem.ambiguity.constraints(problem.n_tasks)
+    rho *= 1 - constraints.floor
+    mixed = problem.space.asarray((1 - constraints.floor) * inner + constraints.floor * constraints.prior)
+    best = nearest_minorant(point, mixed)
+    if best is None:
+        return np.inf
+    growth = Growth.of(best, point, scale)
+    steepness = rho * tangent(to_host(point.jacobian())[moving] / scale)
+    offset = rho * float(np.linalg.norm(tangent(to_host(point.losses)[moving])))
+    if best.kinks is not None:
+        growth.spread = (steepness, offset)
+        return growth.radius()
+    singular = np.linalg.svd(steepness, compute_uv=False)
+    excess = singular[-1] - len(singular) * EPS * singular[0] - growth.slope
+    return float((growth.sigma + offset) / excess) if excess > 0 else np.inf
