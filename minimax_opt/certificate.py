@@ -11,6 +11,7 @@ its s (:mod:`minimax_opt.minorant`):
 strong convexity   G(x) - |g + s|^2 / (2 mu)   F_w mu-strongly convex; s from a proximal step, which makes this the minimum of
                                                F_w(x) + <g, y - x> + mu/2 |y - x|^2 + h(y)
 linearisation      G(x)                        s = -g: the minimum of F_w(x) + <g, y - x> + h(y). A bounded domain, or |g_i| <= c_i
+duality            see :mod:`minimax_opt.dual_bound`
 curvature          G(x) - omega(nu, kappa)     nu = |g + s| in the metric H^{-1}: see :mod:`minimax_opt.curvature_bound`
 sharpness          G(x) - |g + s| R            every minimiser is proven to lie within R of x, by the directions in which the worst case or h
                                                grows linearly (affine tasks, vertex solutions): see :mod:`minimax_opt.level_set`
@@ -26,6 +27,7 @@ import numpy as np
 
 from minimax_opt.arrays import Array, Host, norm, to_host
 from minimax_opt.curvature_bound import curvature_bound, parabola_bound
+from minimax_opt.dual_bound import dual_bound
 from minimax_opt.level_set import level_set_radius
 from minimax_opt.level_set_inside import inner_weights
 from minimax_opt.minorant import minorant, nearest_minorant
@@ -42,7 +44,7 @@ class Certificate:
     ----------
     lower_bound : float
         nan where no bound is known.
-    kind : {"strong convexity", "linearisation", "curvature", "sharpness", "shift of weights", "none"}
+    kind : {"strong convexity", "linearisation", "duality", "curvature", "sharpness", "shift of weights", "none"}
     reason : str
         The sentence that ``str()`` shows.
     """
@@ -58,6 +60,7 @@ class Certificate:
 REASONS = {
     "strong convexity": "strong convexity: the optimal value is at least F_w(x) - |grad F_w(x)|^2 / (2 mu)",
     "linearisation": "linearisation: the optimal value is at least the minimum, over the domain, of the linearisation of F_w at x plus the 1-norm",
+    "duality": "duality: the optimal value is at least the Fenchel dual value of the slopes that a Newton step from x predicts",
     "curvature": "curvature: the optimal value is at least F_w(x) less a multiple of its squared Newton decrement",
     "sharpness": "sharpness: every minimiser lies within a proven distance R of x, so the optimal value is at least F_w(x) - R |grad F_w(x)|",
     "shift of weights": "shift of weights: the optimal value is at least the minimum of a linearisation at x plus the 1-norm, for weights near w",
@@ -170,6 +173,7 @@ def _share_of(g: Host, inner: Host, low: Host, high: Host) -> float | None:
 BOUNDS = {
     "strong convexity": strong_convexity_bound,
     "linearisation": linearisation_bound,
+    "duality": dual_bound,
     "curvature": curvature_bound,
     "sharpness": sharpness_bound,
     "shift of weights": shift_bound,

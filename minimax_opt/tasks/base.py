@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 
 from minimax_opt import checks
 from minimax_opt.arrays import HOST, Array, Host, Space, to_host
+
+if TYPE_CHECKING:
+    from minimax_opt.tasks.row_dual import RowDual
 
 Curvature = Literal["affine", "quadratic", "general"]
 
@@ -67,6 +70,10 @@ class Evaluation(ABC):
         """
         return float("inf")
 
+    def dual(self, weights: Array) -> RowDual | None:
+        """The Fenchel dual of <w, f> at this x, for :mod:`minimax_opt.dual_bound`; None where it is not known."""
+        return None
+
     def square_root(self, weights: Array) -> tuple[Array, Array, Array] | None:
         """(B, v, t) with sum_k w_k Hess f_k = B'B (B of shape (M, n)) and sum_k w_k grad f_k = B'v; None where it is not known.
 
@@ -92,6 +99,8 @@ class Tasks(ABC):
         "affine": no Hessian; "quadratic": constant Hessians; "general": anything.
     has_jacobian, has_hessian : bool
         Whether evaluations offer those derivatives.
+    self_concordant : bool
+        Whether :meth:`Evaluation.self_concordance` may be finite: where it never is, no Hessian is bought to ask.
     has_hessian_product : bool
         Whether evaluations offer products of the weighted Hessian with a vector.
     has_subset : bool
@@ -111,6 +120,7 @@ class Tasks(ABC):
     curvature: Curvature = "general"
     has_jacobian: bool = False
     has_hessian: bool = False
+    self_concordant: bool = True
     has_hessian_product: bool = False
     has_subset: bool = False
     exact_gradients: bool = True
@@ -163,6 +173,10 @@ class Tasks(ABC):
         """(P, q, c) with f_k(x) = x'P_k x / 2 + q_k'x + c_k: shapes (K, n, n), (K, n), (K,). Only where curvature is not "general"."""
         raise NotImplementedError(f"{type(self).__name__} is not quadratic.")
 
+    def flat_directions(self) -> Host | None:
+        """An orthonormal basis, shape (n, m), of directions along which no loss ever changes, where the structure has some; else None."""
+        return None
+
     @property
     def n_rows(self) -> int | None:
         """Number of data rows behind all tasks together; None where there are none."""
@@ -201,6 +215,9 @@ class HostEvaluation(Evaluation):
 
     def self_concordance(self, weights: Array, factor: Host) -> float:
         return self._inner.self_concordance(self._space.asarray(weights), factor)
+
+    def dual(self, weights: Array) -> RowDual | None:
+        return self._inner.dual(self._space.asarray(weights))
 
     def square_root(self, weights: Array) -> tuple[Array, Array, Array] | None:
         return self._inner.square_root(self._space.asarray(weights))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from minimax_opt.arrays import Array, Host, to_host
+from minimax_opt.tasks.row_data import RowData
 from minimax_opt.tasks.rows import RowEvaluation, RowTasks
 
 
@@ -58,6 +61,10 @@ class LeastSquaresTasks(RowTasks):
 
     curvature = "quadratic"
     _gram_stack: Array = None
+
+    def _set(self, data: RowData, names: list[Any] | None = None) -> None:
+        super()._set(data, names)
+        self._gram_stack = None  # those of other rows
 
     def pointwise(self, z: Array) -> SquaredError:
         """(z - b)^2."""

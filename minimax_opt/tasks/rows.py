@@ -14,20 +14,19 @@ Third derivatives: |D^3 F_w[h,h,h]| <= rho sum_i c_i w phi'' |a_i'h|^3 <= rho ma
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
 
-from minimax_opt import checks
-from minimax_opt.arrays import HOST, Array, Host, to_host
-from minimax_opt.tasks.base import Evaluation, Tasks
-from minimax_opt.tasks.row_data import RowData
-from minimax_opt.tasks.row_input import rows_from_groups, rows_from_lists
+from minimax_opt.arrays import Array, Host, to_host
+from minimax_opt.tasks.base import Evaluation
+from minimax_opt.tasks.row_dual import RowDual
+from minimax_opt.tasks.row_family import RowFamily
 
 
 class Pointwise(Protocol):
-    """phi at all rows."""
+    """phi at all rows. Where a value may be a small difference of large terms, an attribute `size` gives those, shape (M,)."""
 
     value: Array
 
@@ -38,97 +37,33 @@ class Pointwise(Protocol):
         """phi''(z), shape (M,), or one number for all."""
 
 
-class RowTasks(Tasks):
-    """Shared base of the families whose loss is a mean over rows. See :class:`LeastSquaresTasks` and :class:`LogisticTasks`.
+class Conjugate(Pointwise, Protocol):
+    """phi of a family with a `dual_domain`."""
+
+    def fenchel_young(self, u: Array) -> Array:
+        """phi(z) + phi*(u) - u z >= 0, shape (M,), for u in dom phi*, without cancellation."""
+
+
+class RowTasks(RowFamily):
+    """Shared base of the families with one linear predictor. See :class:`LeastSquaresTasks` and :class:`LogisticTasks`.
 
     Attributes
     ----------
-    data : RowData
-        The stacked rows.
-    task_names : list
-        Labels of the tasks: 0 ... K-1, or the sorted group labels.
+    dual_domain : tuple of float, or None
+        dom phi* = [low, high], low < 0 < high, of a family whose phi is a :class:`Conjugate`: :mod:`minimax_opt.dual_bound` then proves
+        its lower bounds.
     """
 
-    convex = True
-    has_jacobian = True
-    has_hessian = True
-    has_hessian_product = True
-    has_subset = True
-    third_derivative_ratio: ClassVar[float] = 0.0  # rho
-
-    def __init__(self, list_of_A: Any, list_of_b: Any, sample_weights: Any = None) -> None:
-        self._set(rows_from_lists(list_of_A, list_of_b, sample_weights))
-        self._check_targets()
-
-    @classmethod
-    def from_groups(cls, A: Any, b: Any, groups: Any, sample_weights: Any = None) -> Self:
-        """The same family from one stacked matrix, a task for each distinct label.
-
-        Parameters
-        ----------
-        A : array, shape (M, n)
-        b : array, shape (M,)
-        groups : array of int or str, shape (M,)
-            The task of each row. Tasks come in sorted order of the labels, which :attr:`task_names` lists.
-        sample_weights : array, shape (M,), optional
-            Nonnegative; normalised within each task.
-
-        Returns
-        -------
-        RowTasks
-            An instance of the class that it is called on.
-        """
-        data, names = rows_from_groups(A, b, groups, sample_weights)
-        tasks = cls._from_data(data, names)
-        tasks._check_targets()
-        return tasks
-
-    @classmethod
-    def _from_data(cls, data: RowData, names: list[Any]) -> Self:
-        tasks = cls.__new__(cls)
-        tasks._set(data, names)
-        return tasks
-
-    def _set(self, data: RowData, names: list[Any] | None = None) -> None:
-        self.data, self.space = data, data.space
-        self.n_tasks, self.n_variables = data.n_tasks, data.n_variables
-        self.has_jacobian, self.has_hessian = data.offers(data.n_tasks), data.offers(data.n_variables)
-        self.task_names = list(range(data.n_tasks)) if names is None else names
-
-    def _check_targets(self) -> None:
-        """Raise where the targets do not fit phi, and bring them to its convention."""
+    third_derivative_ratio: ClassVar[float] = 0.0  # rho; inf where third derivatives are unbounded
+    dual_domain: tuple[float, float] | None = None
 
     @abstractmethod
     def pointwise(self, z: Array) -> Pointwise:
         """phi(z_i, b_i) for all rows, shape (M,)."""
 
-    @property
-    def n_rows(self) -> int:
-        """Number of data rows of all tasks together."""
-        return self.data.n_rows
-
     def at(self, x: Array) -> RowEvaluation:
         """Evaluate the losses at `x`, shape (n,), in :attr:`space`."""
         return RowEvaluation(self, x)
-
-    def double(self) -> Self:
-        """The same rows in float64."""
-        return self if self.data.space.eps <= HOST.eps else self._from_data(self.data.double(), self.task_names)
-
-    def sample(self, generator: np.random.Generator, batch_size: int) -> Self:
-        """The family on `batch_size` rows of each task, drawn with replacement with probabilities c_i: unbiased.
-
-        Parameters
-        ----------
-        generator : numpy.random.Generator
-        batch_size : int
-            At least 1.
-        """
-        return self._from_data(self.data.sample(generator, checks.integer("batch_size", batch_size, 1)), self.task_names)
-
-    def subset(self, indices: Host) -> Self:
-        """The tasks `indices` with copies of their rows."""
-        return self._from_data(self.data.subset(indices), [self.task_names[k] for k in indices])
 
     def hessian_at(self, evaluation: RowEvaluation, weights: Array) -> Array:
         """sum_k w_k Hess f_k at an evaluation of this family."""
@@ -145,6 +80,11 @@ class RowEvaluation(Evaluation):
         self._first: Array = None
         self._second: Array = None
         self.losses = tasks.data.mean(self._pointwise.value)
+
+    @property
+    def magnitudes(self) -> Array:
+        size = getattr(self._pointwise, "size", None)
+        return abs(self.losses) if size is None else self.tasks.data.mean(size)
 
     @property
     def first(self) -> Array:
@@ -176,11 +116,15 @@ class RowEvaluation(Evaluation):
 
     def third_derivative_bound(self, weights: Array) -> float:
         rho = self.tasks.third_derivative_ratio
-        return rho * self.tasks.data.longest_row(weights) if rho else 0.0
+        return rho * self.tasks.data.longest_row(weights) if 0 < rho < np.inf else rho
 
     def self_concordance(self, weights: Array, factor: Host) -> float:
         rho = self.tasks.third_derivative_ratio
-        return rho * self.tasks.data.leverage(factor, weights) if rho else 0.0
+        return rho * self.tasks.data.leverage(factor, weights) if 0 < rho < np.inf else rho
+
+    def dual(self, weights: Array) -> RowDual | None:
+        domain = self.tasks.dual_domain
+        return None if domain is None else RowDual(self.tasks.data, weights, self._pointwise, (self.first, self.second), domain)
 
     def square_root(self, weights: Array) -> tuple[Array, Array, Array] | None:
         tasks = self.tasks
