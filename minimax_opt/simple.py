@@ -91,6 +91,14 @@ class Simple:
         endless = like * 0.0 + float("inf")
         return c, -endless, endless
 
+    def recession(self, d: Array) -> float:
+        """lim h(x + a d) / a as a grows: <c, |d|> where the domain contains the ray; inf where it does not, or is not known to."""
+        if not self.separable:
+            return 0.0 if bool((d == 0).all()) else float("inf")
+        c, lower, upper = self.pieces(d)
+        leaves = ((d > 0) & (upper < np.inf)) | ((d < 0) & (lower > -np.inf))
+        return float("inf") if bool(leaves.any()) else float(c @ abs(d))
+
     def subgradient(self, s: Array) -> Array:
         """The vector nearest to `s` at which a separable h* is finite."""
         low, high = self.limits(s)

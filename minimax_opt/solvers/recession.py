@@ -8,6 +8,7 @@ from minimax_opt.arrays import HOST, Host
 from minimax_opt.problem import Point, Problem
 from minimax_opt.solvers.tangent import gradients
 
+SMALL = 1e-3  # of the largest entry of d
 ABSURD = 1e15  # losses without a proof count as unbounded this far below zero, relative to those at the start
 
 
@@ -45,16 +46,21 @@ def falls_forever(problem: Problem, start: Point, point: Point) -> bool:
     """Whether the flat part d of x - x0 proves that the worst case of affine or convex quadratic tasks has no lower end.
 
     Along d the losses are f(x0) + a J d + a^2 (d'H_k d) / 2: without lower end where d'H_k d = 0 for all k and the worst case of
-    J d is below zero. A bounded problem has no such d: some w in W satisfies <w, J d> >= 0 for each of them. A computed kernel is
-    exact up to rounding over the gap in the spectrum, so that the flat part has to explain most of the fall along x - x0.
+    J d, plus h_inf(d) = lim h(x0 + a d) / a for a 1-norm and a domain, is below zero. A bounded problem has no such d: some w in W
+    satisfies <w, J d> + h_inf(d) >= 0 for each of them. A movement to an end of the domain is no direction
+    of it: small entries of d are left out; for affine tasks any d will do. A computed kernel is exact up to rounding over the gap in
+    the spectrum, so that the flat part has to explain most of the fall along x - x0.
     All comparisons are between sums of terms of the same unit: the units of the variables play no part.
     """
     A, d = gradients(start), point.x - start.x
     d = d / (np.abs(d).max() or 1.0)
-    whole = problem.worst_case(A @ d)
-    if _curved(problem):
+    simple, curved = problem.simple, _curved(problem)
+    whole = problem.worst_case(A @ d) + (0.0 if simple is None else simple.value(d))
+    if curved:
         d = _flat_part(start.hessian(problem.ambiguity.prior_weights(problem.n_tasks)), d)
-    slope = problem.worst_case(A @ d)
+    if simple is not None:
+        d = np.where(np.abs(d) > (8 * len(d) * HOST.eps if curved else SMALL), d, 0.0)
+    slope = problem.worst_case(A @ d) + (0.0 if simple is None else simple.recession(d))
     if not slope < min(0.0, 0.5 * whole):
         return False
     rounding = 8 * len(d) * HOST.eps * float((np.abs(A) @ np.abs(d)).max())

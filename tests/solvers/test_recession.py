@@ -5,6 +5,10 @@ import pytest
 from scipy.optimize import linprog
 
 import minimax_opt as mo
+from minimax_opt.arrays import HOST
+from minimax_opt.problem import Problem
+from minimax_opt.regularizers import bind
+from minimax_opt.solvers.recession import falls_forever
 
 RNG = np.random.default_rng(0)
 SLOPES = RNG.standard_normal((12, 4))
@@ -107,3 +111,32 @@ def test_a_linear_programme_in_any_units(units):
     epigraph = linprog([0.0] * 4 + [1.0], np.c_[A, -np.ones(8)], -b, bounds=(None, None))
     assert epigraph.status == 3
     assert mo.minimize_max(mo.AffineTasks(A * units, b)).status is mo.Status.UNBOUNDED
+
+
+HALF = mo.Box(0.0, np.inf)
+COMPOSITE = {
+    "a 1-norm too weak": (mo.AffineTasks([[-1.0, 0.0], [-1.0, 0.5]], [0.0, 0.0]), {"regularizer": mo.L1(0.9)}, True),
+    "a 1-norm that holds": (mo.AffineTasks([[-1.0, 0.0], [-1.0, 0.5]], [0.0, 0.0]), {"regularizer": mo.L1(1.1)}, False),
+    "free where it falls": (mo.AffineTasks([[-1.0, 0.0], [-1.0, 0.5]], [0.0, 0.0]), {"regularizer": mo.L1([0.0, 1.0])}, True),
+    "an open end": (mo.AffineTasks([[-1.0, 3.0], [-2.0, 1.0]], [0.0, 0.0]), {"domain": HALF}, True),
+    "a closed end": (mo.AffineTasks([[1.0, 3.0], [2.0, 1.0]], [0.0, 0.0]), {"domain": HALF}, False),
+    "a ridge on one": (mo.AffineTasks([[-1.0, 1.0]], [0.0]), {"regularizer": mo.Ridge([0.0, 1.0]) + mo.L1([0.5, 3.0])}, True),
+}
+
+
+@pytest.mark.parametrize("name", COMPOSITE)
+def test_with_a_one_norm_and_a_domain(name):
+    tasks, options, expected = COMPOSITE[name]
+    rng = np.random.default_rng(0)
+    space = HOST
+    quadratic, l1 = bind(options.get("regularizer"), 2, space)
+    domain = options.get("domain")
+    domain = None if domain is None else domain.bind(2, space)
+    problem = Problem(tasks, tasks.n_tasks, 2, regularizer=quadratic, domain=domain, l1=l1, convex=True)
+    start, found = problem.at(problem.project(np.array([1.0, 1.0]))), False
+    for _ in range(200):
+        far = problem.project(1e8 * np.round(rng.uniform(-1, 1, 2), 1) * (rng.random(2) < 0.6) + rng.standard_normal(2))
+        found = found or falls_forever(problem, start, problem.at(far))
+    assert found == expected
+    result = mo.minimize_max(tasks, np.array([1.0, 1.0]), method="accelerated", max_iter=300, **options)
+    assert (result.lower_bound > -np.inf) != expected  # and no bound is claimed where there is none
