@@ -145,8 +145,8 @@ class Accelerated(Solver):
         return sm.Constants(self.lipschitz, self.smoothness)
 
     def refuses(self, problem: Problem) -> str | None:
-        """A geometry in which the set has no exact smoothed response."""
-        return sm.refused_geometry(problem.ambiguity, self.geometry)
+        """Losses with kinks; a geometry in which the set has no exact smoothed response."""
+        return sm.refused_kinks(problem.tasks) or sm.refused_geometry(problem.ambiguity, self.geometry)
 
     def init(
         self,

@@ -105,8 +105,8 @@ class MirrorProx(Solver):
         integer("evaluate_every", self.evaluate_every, 1)
 
     def refuses(self, problem: Problem) -> str | None:
-        """A geometry in which the set has no exact smoothed response."""
-        return sm.refused_geometry(problem.ambiguity, self.geometry)
+        """Losses with kinks; a geometry in which the set has no exact smoothed response."""
+        return sm.refused_kinks(problem.tasks) or sm.refused_geometry(problem.ambiguity, self.geometry)
 
     def init(
         self,

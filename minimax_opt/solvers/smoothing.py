@@ -17,6 +17,7 @@ import numpy as np
 from minimax_opt.ambiguity import AmbiguitySet
 from minimax_opt.arrays import Array
 from minimax_opt.problem import Point, Problem
+from minimax_opt.tasks.base import Tasks
 from minimax_opt.validation import number
 
 GEOMETRIES = ("auto", "entropic", "euclidean")
@@ -73,6 +74,15 @@ def refused_geometry(ambiguity: AmbiguitySet, geometry: str) -> str | None:
     if _exists(ambiguity, existing_geometry(ambiguity, geometry)):
         return None
     return f"has no exact smoothed response of {type(ambiguity).__name__} with geometry={geometry!r}: leave out `geometry`."
+
+
+def refused_kinks(tasks: Tasks) -> str | None:
+    """The refusal of tasks whose losses have kinks."""
+    return (
+        None
+        if tasks.smooth
+        else f"needs differentiable losses, which {type(tasks).__name__} are not; use method='interior-point'."
+    )
 
 
 def _exists(ambiguity: AmbiguitySet, geometry: Any) -> bool:

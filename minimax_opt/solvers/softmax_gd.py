@@ -133,8 +133,12 @@ class SoftmaxGD(Solver):
         return sm.Constants(self.lipschitz, self.smoothness, self.radius)
 
     def refuses(self, problem: Problem) -> str | None:
-        """A geometry in which the set has no exact smoothed response; mini-batches of tasks that cannot draw them."""
-        return sm.refused_geometry(problem.ambiguity, self.geometry) or refused_batches(problem, self.batch_size)
+        """Losses with kinks; a geometry in which the set has no exact smoothed response; mini-batches of tasks that cannot draw them."""
+        return (
+            sm.refused_kinks(problem.tasks)
+            or sm.refused_geometry(problem.ambiguity, self.geometry)
+            or refused_batches(problem, self.batch_size)
+        )
 
     def init(
         self,

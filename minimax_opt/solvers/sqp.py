@@ -74,6 +74,8 @@ class SQP(Solver):
             return "has no support for a `domain`; use method='accelerated'."
         if problem.l1 is not None:
             return "needs a smooth `regularizer`, without an L1 term; use method='accelerated'."
+        if not tasks.smooth:
+            return f"needs differentiable losses, which {type(tasks).__name__} are not; use method='interior-point'."
         if tasks.curvature == "affine" and problem.regularizer is None:
             return "needs curvature, which affine tasks have only with a `regularizer`; use method='interior-point'."
         if problem.n_tasks > MAX_TASKS:

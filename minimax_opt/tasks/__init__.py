@@ -11,6 +11,7 @@ from minimax_opt.tasks.multinomial import MultinomialTasks
 from minimax_opt.tasks.numpy_function import NumPyTasks
 from minimax_opt.tasks.poisson import PoissonTasks
 from minimax_opt.tasks.quadratic import QuadraticTasks
+from minimax_opt.tasks.quantile import QuantileTasks
 from minimax_opt.tasks.torch_function import TorchTasks
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "NumPyTasks",
     "PoissonTasks",
     "QuadraticTasks",
+    "QuantileTasks",
     "Tasks",
     "TorchTasks",
     "check_jacobian",

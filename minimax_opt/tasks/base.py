@@ -99,6 +99,8 @@ class Tasks(ABC):
         "affine": no Hessian; "quadratic": constant Hessians; "general": anything.
     has_jacobian, has_hessian : bool
         Whether evaluations offer those derivatives.
+    smooth : bool
+        Whether every f_k is differentiable everywhere; where it is not, derivatives are subgradients, and methods that need more refuse.
     self_concordant : bool
         Whether :meth:`Evaluation.self_concordance` may be finite: where it never is, no Hessian is bought to ask.
     has_hessian_product : bool
@@ -120,6 +122,7 @@ class Tasks(ABC):
     curvature: Curvature = "general"
     has_jacobian: bool = False
     has_hessian: bool = False
+    smooth: bool = True
     self_concordant: bool = True
     has_hessian_product: bool = False
     has_subset: bool = False

@@ -1,0 +1,148 @@
+r"""Mean pinball losses, whose minimisers are conditional quantiles, one linear model for all tasks."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+
+from minimax_opt import checks
+from minimax_opt.arrays import Array, norm
+from minimax_opt.tasks.row_dual import RowDual
+from minimax_opt.tasks.rows import RowEvaluation, RowTasks, numeric_library
+
+SHARES = 10.0 ** -np.arange(0, 15)  # barrier parameters that are tried, relative to the worst loss
+
+
+class PinballLoss:
+    """phi(z, b) = max(low r, high r), r = z - b, low = -q < 0 < high = 1 - q; phi*(u) = b u on [low, high]."""
+
+    def __init__(self, z: Array, b: Array, low: float, high: float) -> None:
+        self.residual, self._low, self._high = z - b, low, high
+        self.value = numeric_library(z).maximum(low * self.residual, high * self.residual)
+
+    def first(self) -> Array:
+        """A subgradient: low below 0, high above, and 0, which lies between them, at 0."""
+        r = self.residual
+        return self._high * (r > 0) + self._low * (r < 0)
+
+    def second(self) -> float:
+        """0, where it exists."""
+        return 0.0
+
+    def fenchel_young(self, u: Array) -> Array:
+        """(high - u) max(r, 0) + (u - low) max(-r, 0)."""
+        r = self.residual
+        return (self._high - u) * r.clip(0.0, None) + (u - self._low) * (-r).clip(0.0, None)
+
+    def central(self, barrier: Array) -> tuple[Array, Array]:
+        r"""(u, m): the slopes argmax_u u r + barrier (log(u - low) + log(high - u)), strictly between low and high, and how readily each moves.
+
+        u = low nu/alpha + high nu/beta where alpha - beta = (high - low) r and nu/alpha + nu/beta = 1, nu = barrier: what an interior point has at
+        r. Changing u by e costs the dual value |r e|, hence m = 1 / max(alpha, beta), about 1 / (|r| + nu).
+        """
+        xp = numeric_library(self.residual)
+        width = (self._high - self._low) * self.residual
+        root = xp.hypot(2.0 * barrier, width)
+        larger = barrier + 0.5 * (root + abs(width))
+        small, large = barrier / larger, larger / (2.0 * barrier + root)  # they sum to one
+        below, above = xp.where(width > 0, small, large), xp.where(width > 0, large, small)
+        return self._low * below + self._high * above, 1.0 / larger
+
+
+class QuantileTasks(RowTasks):
+    r"""Mean pinball losses: f_k(x) = (1/n_k) sum_{i in task k} max(q (b_i - a_i'x), (q - 1)(b_i - a_i'x)), or a weighted mean.
+
+    The minimiser of one such loss estimates the q-quantile of b given a; q = 1/2 is half the mean absolute error.
+
+    Parameters
+    ----------
+    list_of_A : sequence of arrays, shapes (n_k, n), or one array of shape (K, m, n)
+        NumPy (converted to float64) or torch (float32 or float64, on any device, where it stays).
+    list_of_b : sequence of arrays, shapes (n_k,)
+    sample_weights : sequence of arrays, shapes (n_k,), optional
+        Nonnegative weights of the rows; each task's are divided by their sum.
+    quantile : float
+        q, strictly between 0 and 1.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :class:`LeastSquaresTasks`, and for other values of `quantile`.
+
+    Notes
+    -----
+    The losses are piecewise linear. ``interior-point`` gives every row its own pair of slacks and reaches any accuracy; the other methods
+    need smooth losses and refuse, but for ``descent-ascent``, which takes subgradients. Lower bounds come from the Fenchel dual
+    (:mod:`minimax_opt.dual_bound`).
+
+    R. Koenker and G. Bassett, "Regression quantiles", Econometrica 46 (1978).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minimax_opt import QuantileTasks
+    >>> tasks = QuantileTasks([[[1.0], [1.0]], [[1.0]]], [[0.0, 2.0], [5.0]], quantile=0.75)
+    >>> tasks(np.array([1.0])).tolist()
+    [0.5, 3.0]
+    """
+
+    third_derivative_ratio = float("inf")
+    self_concordant = False
+    has_hessian = False
+    smooth = False
+
+    def __init__(self, list_of_A: Any, list_of_b: Any, sample_weights: Any = None, quantile: float = 0.5) -> None:
+        self.quantile = _inside(quantile)
+        super().__init__(list_of_A, list_of_b, sample_weights)
+
+    @classmethod
+    def from_groups(cls, A: Any, b: Any, groups: Any, sample_weights: Any = None, quantile: float = 0.5) -> Self:
+        """As :meth:`RowTasks.from_groups`, with `quantile`."""
+        quantile = _inside(quantile)
+        tasks = super().from_groups(A, b, groups, sample_weights)
+        tasks.quantile = quantile
+        return tasks
+
+    @property
+    def dual_domain(self) -> tuple[float, float]:  # type: ignore[override]
+        """[-q, 1 - q], the slopes of the loss."""
+        return -self.quantile, 1.0 - self.quantile
+
+    def pointwise(self, z: Array) -> PinballLoss:
+        """The pinball losses of b - z."""
+        return PinballLoss(z, self.data.b, *self.dual_domain)
+
+    def at(self, x: Array) -> QuantileEvaluation:
+        """Evaluate the losses at `x`, shape (n,), in :attr:`space`."""
+        return QuantileEvaluation(self, x)
+
+
+class QuantileEvaluation(RowEvaluation):
+    """Losses of quantile tasks at one point."""
+
+    tasks: QuantileTasks
+    _pointwise: PinballLoss
+
+    def dual(self, weights: Array) -> RowDual:
+        """The dual around the central slopes, for the barrier parameter that comes closest to A'D u = 0 at this x.
+
+        Near a solution the slopes of the rows that it fits exactly are anywhere between the two ends, and no derivative at x tells where. The
+        central path does: at its x(mu), A'D u(mu) = 0.
+        """
+        data = self.tasks.data
+        d = data.row_weights(weights)
+        barriers = float(d @ self._pointwise.value) / data.n_rows / d.clip(1e-30 * float(d.max()), None)
+        tried = [self._pointwise.central(share * barriers) for share in SHARES]
+        misses = [norm(data.combine(d * u, weights)) for u, _ in tried]
+        return RowDual(data, weights, self._pointwise, tried[int(np.argmin(misses))], self.tasks.dual_domain)
+
+
+def _inside(quantile: Any) -> float:
+    value = checks.number("quantile", quantile, 0.0, strict=True)
+    if not value < 1.0:
+        raise ValueError(f"`quantile` must be a number strictly between 0 and 1, got {quantile!r}; the median is 0.5.")
+    return value
+
+
+__all__ = ["PinballLoss", "QuantileEvaluation", "QuantileTasks"]
