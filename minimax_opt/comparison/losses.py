@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from scipy.special import xlogy
 
 import minimax_opt as mo
 from minimax_opt.arrays import Host
+from minimax_opt.comparison.poisson_deviance import PoissonDevianceTasks
 from minimax_opt.tasks import Tasks
 
 TargetKind = Literal["number", "count", "two classes", "classes"]
@@ -84,6 +86,16 @@ def _sigmoid(z: Host) -> Host:
     return np.asarray(np.where(z >= 0, 1.0, decay) / (1.0 + decay))
 
 
+def _softmax(z: Host) -> Host:
+    """exp(z_c) / sum_c exp(z_c) for each row, without overflow."""
+    raised = np.exp(z - z.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+
+
+def _one_hot(b: Host, n_classes: int) -> Host:
+    return np.asarray(np.eye(n_classes)[b.astype(int)])
+
+
 FAMILIES: dict[str, Family] = {
     "least-squares": Family(
         tasks=lambda A, b, loss: mo.LeastSquaresTasks(A, b),
@@ -99,6 +111,31 @@ FAMILIES: dict[str, Family] = {
         response=_sigmoid,
         target="two classes",
         label="mean log loss",
+        unit="nats",
+    ),
+    "multinomial": Family(
+        tasks=lambda A, b, loss: mo.MultinomialTasks(A, b, n_classes=loss.n_classes),
+        rows=lambda cp, z, b, loss: cp.sum(cp.log_sum_exp(z, axis=1)) - cp.sum(cp.multiply(_one_hot(b, loss.n_classes), z)),
+        response=_softmax,
+        target="classes",
+        label="mean log loss",
+        unit="nats",
+    ),
+    "huber": Family(
+        tasks=lambda A, b, loss: mo.HuberTasks(A, b, delta=loss.parameter),
+        rows=lambda cp, z, b, loss: cp.sum(cp.huber(z - b, loss.parameter)) / 2.0,  # cvxpy's is r^2 inside, without the 1/2
+        response=_identity,
+        target="number",
+        label="mean Huber loss, delta {parameter:.4g}",
+        unit="({target})²",
+        parameter="delta",
+    ),
+    "poisson": Family(
+        tasks=lambda A, b, loss: PoissonDevianceTasks(A, b),
+        rows=lambda cp, z, b, loss: cp.sum(cp.exp(z) - cp.multiply(b, z)) + np.sum(xlogy(b, b) - b),
+        response=np.exp,
+        target="count",
+        label="half the mean Poisson deviance",
         unit="nats",
     ),
 }

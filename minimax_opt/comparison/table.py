@@ -114,7 +114,7 @@ def _verdict(problem: dict[str, Any]) -> list[str]:
             f"{worst['method']} in {worst['seconds']:.3f} s (average model: {average['method']}, {average['seconds']:.3f} s)",
         ),
     ]
-    return lines + entry("reference", reference_sentence(problem.get("reference")))
+    return lines + entry("reference", problem.get("reference_left_out") or reference_sentence(problem.get("reference")))
 
 
 def _certificate(model: dict[str, Any]) -> str:

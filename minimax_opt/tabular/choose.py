@@ -101,11 +101,12 @@ def _unusable(series: Any, name: str, named: bool) -> str | None:
 def _why_no_category(series: Any, name: str) -> str | None:
     """Why a column of text is none of categories. Raises where most of it is numbers."""
     present = series.dropna()
-    distinct = present.unique()
     if any(isinstance(value, (list, dict, set, tuple, np.ndarray)) for value in present.head(100)):
         return "lists or other compound entries"
-    if not isinstance(series.dtype, pandas().CategoricalDtype):
-        _refuse_broken_numbers(present, distinct, name)
+    if isinstance(series.dtype, pandas().CategoricalDtype):
+        return None
+    distinct = present.unique()
+    _refuse_broken_numbers(present, distinct, name)
     if len(distinct) > 2 and len(distinct) > 0.5 * len(present):
         return f"text: {len(distinct):,} distinct values in {len(present):,} rows; --categorical takes it"
     return None

@@ -45,9 +45,11 @@ class NumberColumn:
         """The (N, len(names)) block, and what is to be said about these rows."""
         values = as_numbers(series, self.name)
         absent = ~np.isfinite(values)
-        filled = np.where(absent, self.fill, values)
-        parts = [(filled - self.mean) / self.scale] * (self.scale > 0) + [absent.astype(np.float64)] * self.indicator
-        told = []
+        parts, told = [], []
+        if self.scale:
+            parts.append((np.where(absent, self.fill, values) - self.mean) / self.scale)
+        if self.indicator:
+            parts.append(absent.astype(np.float64))
         if absent.any() and not self.indicator:
             told.append(f"`{self.name}`: {absent.sum():,} missing or infinite, filled with the median {self.fill:g}")
         return np.column_stack(parts), told

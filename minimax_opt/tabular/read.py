@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import warnings
+import zlib
 from collections import Counter
 from collections.abc import Sequence
+from lzma import LZMAError
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 from minimax_opt.tabular.extras import PIP, TableError, pandas
 
@@ -98,7 +101,7 @@ def _read_text(path: Path, layout: dict[str, Any], numbers: dict[str, Any]) -> A
         raise TableError(f"{path}: not {encoding} text ({error}). Name its encoding, e.g. `--encoding latin-1`.") from None
     except LookupError as error:
         raise TableError(f"`--encoding`: {error}. Known names are utf-8, latin-1, cp1252, utf-16, ...") from None
-    except (TypeError, ValueError, EOFError, OSError) as error:
+    except (TypeError, ValueError, EOFError, OSError, BadZipFile, zlib.error, LZMAError) as error:
         raise TableError(f"{path}: cannot be read: {error}") from None
 
 

@@ -152,6 +152,8 @@ def solve_table(
         )
         if held_out is not None:
             record["held_out"] = evaluate(_model(prepared, record), held_out, adversary, where)
+        if reference is None and not compared:
+            record["reference_left_out"] = "left out, since the table is large; --reference asks for it"
         if show is not None:
             show(record)
 

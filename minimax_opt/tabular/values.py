@@ -53,7 +53,10 @@ def as_numbers(series: Any, name: str) -> Host:
 def as_labels(series: Any) -> Labels:
     """Text, None where an entry is missing. A whole number reads the same whether its column is of integers or of floats."""
     labels = np.full(len(series), None, dtype=object)
-    codes, distinct = pandas().factorize(series)
+    try:
+        codes, distinct = pandas().factorize(series)
+    except TypeError:
+        raise TableError(f"`{series.name}` holds lists or other compound entries, which name no group and no class.") from None
     names = np.array([label(value) for value in distinct], dtype=object)
     present = codes >= 0
     if len(names):
