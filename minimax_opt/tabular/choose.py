@@ -78,8 +78,9 @@ def require_column(frame: Any, name: str, option: str) -> None:
     """Raise a :class:`TableError` that suggests the nearest name where the table has no column `name`."""
     if name in frame.columns:
         return
-    near = difflib.get_close_matches(name, frame.columns, n=1, cutoff=0.5)
-    hint = f"Did you mean {near[0]!r}? " if near else ""
+    known = {str(column).lower(): column for column in frame.columns}
+    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    hint = f"Did you mean {known[near[0]]!r}? " if near else ""
     names = ", ".join(map(str, frame.columns[:20])) + (", …" if len(frame.columns) > 20 else "")
     raise TableError(f"`--{option}`: the table has no column {name!r}. {hint}Its columns are: {names}.")
 

@@ -98,7 +98,7 @@ def test_numbers_may_be_read_as_categories():
 
 def test_unknown_and_contradicting_names():
     frame = with_column([1.5, 2.5, 2.5, 4.0]).rename(columns={"a": "height"})
-    with pytest.raises(TableError, match="`--drop`: the table has no column 'heigth'. Did you mean 'height'?"):
+    with pytest.raises(TableError, match=r"`--drop`: the table has no column 'heigth'\. Did you mean 'height'\?"):
         choose(frame, drop=["heigth"])
     with pytest.raises(TableError, match="both name 'height'"):
         choose(frame, drop=["height"], features=["height"])
