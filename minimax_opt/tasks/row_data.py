@@ -38,11 +38,11 @@ class RowData(ABC):
     sizes : array of int, shape (K,)
         Rows of each task, all >= 1.
     scale : array, shape (M,), or None
-        c_i, summing to one within each task; None for 1/n_k.
+        c_i, summing to one within each task, in float64; None for 1/n_k.
     """
 
     space: Space
-    block_entries = 1 << 20  # rows are scaled in blocks of about this many: they stay in the cache, and never double the memory
+    block_entries = 1 << 17  # rows are scaled in blocks of about this many: they stay in the cache, and never double the memory
     panel_entries = 1 << 16  # and widened in panels of about this many
 
     def __init__(self, A: Any, b: Array, sizes: Array, scale: Array | None = None) -> None:
@@ -108,9 +108,8 @@ class RowData(ABC):
 
     def double(self) -> RowData:
         """The rows with arithmetic in float64; the data themselves are copied only where they are few."""
-        scale = None if self.scale is None else self.scale.double()
         A = self.A.double() if self.n_rows * self.n_variables <= WIDEN_ENTRIES else self.A
-        return type(self)(A, self.b.double(), self.sizes, scale)
+        return type(self)(A, self.b.double(), self.sizes, self.scale)
 
     def offers(self, n_rows: int) -> bool:
         """Whether matrices of shape (n_rows, n) are made of these data: of dense data always, of sparse data up to ``DENSE_BYTES``."""
@@ -163,6 +162,6 @@ class RowData(ABC):
 
     def _blocks(self, start: int, stop: int) -> Iterator[slice]:
         """Slices that cover the rows start:stop, small enough to be copied and long enough for a fast product."""
-        length = max(self.block_entries // max(self.n_variables, 1), 4 * self.n_variables, 1)
+        length = max(self.block_entries // self.n_variables, self.n_variables)
         for first in range(start, stop, length):
             yield slice(first, min(first + length, stop))

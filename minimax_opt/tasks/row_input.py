@@ -113,9 +113,10 @@ def vector(b: Any, length: int, what: str) -> Array:
 
 
 def coefficients(sample_weights: Any, length: int, name: Any) -> Array:
-    """`sample_weights` of one task, divided by their sum."""
+    """`sample_weights` of one task, divided by their sum; in float64, so that they sum to one there."""
     what = f"`sample_weights`, task {name!r}"
     s = vector(sample_weights, length, what)
+    s = s.double() if isinstance(s, torch.Tensor) else s
     largest = s.max()
     if bool((s < 0).any()) or float(largest) <= 0:
         raise ValueError(
@@ -215,7 +216,7 @@ def _row_data(A: Array, b: Array, sizes: Any, scale: Array | None) -> RowData:
         if isinstance(A, np.ndarray):
             return HostRows(A, b, sizes, scale)
         return sparse_module(A).SparseRows(A, b, sizes, scale)  # type: ignore[no-any-return]
-    b, scale = b.to(A.dtype), None if scale is None else scale.to(A.dtype)
+    b = b.to(A.dtype)
     if isinstance(A, torch.Tensor):
         return TorchRows(A, b, sizes, scale)
     return sparse_module(A).TorchSparseRows(A, b, sizes, scale)  # type: ignore[no-any-return]

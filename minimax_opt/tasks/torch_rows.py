@@ -18,9 +18,11 @@ class TorchRows(RowData):
         super().__init__(A, b, sizes, scale)
         self.space = Space("torch", b.dtype, b.device)
         if b.device.type != "cpu":
-            self.panel_entries = 1 << 24  # starting a kernel costs more than a cache saves
+            self.block_entries = self.panel_entries = 1 << 24  # starting a kernel costs more than a cache saves
         self._lengths = torch.as_tensor(self.sizes, device=b.device)
-        self._coefficients = 1.0 / self._lengths.to(b.dtype).repeat_interleave(self._lengths) if scale is None else scale
+        self._coefficients = (
+            1.0 / self._lengths.to(b.dtype).repeat_interleave(self._lengths) if scale is None else scale.to(b.dtype)
+        )
 
     def times(self, x: torch.Tensor) -> Array:
         if not self.narrow:

@@ -141,8 +141,7 @@ class TorchSparseRows(TorchRows):
         return entries**2 > 100.0 * self.n_rows * self.n_tasks * self.n_variables**2 and self._grams_bytes < GRAM_BYTES
 
     def double(self) -> TorchSparseRows:
-        scale = None if self.scale is None else self.scale.double()
-        return TorchSparseRows(self.A.double(), self.b.double(), self.sizes, scale)
+        return TorchSparseRows(self.A.double(), self.b.double(), self.sizes, self.scale)
 
     @cached_property
     def _lengths_of_rows(self) -> Array:
