@@ -1,159 +1,155 @@
-"""Side by side with the peers, in one run: ``python -m benchmarks.convex.compare [CASE ...] [--seed S] [--repeat R] [--output FILE]``.
+"""Side by side with the peers, in one run: ``python -m benchmarks.convex.compare [--cases NAME ...] [--seed S] [--repeat R] [--output FILE]``.
 
-CPU seconds of one thread, runs interleaved after one for warm-up, medians. Ours: until *certified* to 1e-9. A peer's: its solver alone, statement and
-compilation apart, and it counts as having reached 1e-9 if the worst-case loss of its x, evaluated by the judge below, is within 1e-9
-of the best known value. The judge is the definition of the problem in NumPy, not a solver.
+CPU seconds of one thread, runs interleaved after one for warm-up, fresh tasks in each. Ours: until *certified* to 1e-3, 1e-6, 1e-9. A peer's: its
+solver alone, statement and compilation apart, at several of its tolerances; for each level, the fastest run whose x is, in the eyes of the judge,
+within that relative distance of the best known value. Peers need no certificate. Each is first tried in a process of its own, which shows
+its peak memory and ends it if it is over the budget.
+
+With --output the row of each case is saved when it is done, and the same command continues where it stopped.
 """
 
 from __future__ import annotations
 
-import os
-
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"
-
 import argparse
-import json
-import statistics
-import sys
-import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import minimax_opt as mo
-from benchmarks.convex.peers import peers_of
-from benchmarks.convex.suite import SMALL, SUITE, Data
+from benchmarks.convex import judge, measure
+from benchmarks.convex.command import add_arguments, settings
+from benchmarks.convex.contenders import PATIENCE, Contender, Ours, interleave
+from benchmarks.convex.data import Data
+from benchmarks.convex.judge import LEVELS
+from benchmarks.convex.peers import Peer, peers_of, reduce
+from benchmarks.convex.statistics import fastest, ratio
+from benchmarks.convex.store import Store
+from benchmarks.convex.suite import case, chosen
 
-ACCURACY = 1e-9
-
-
-def judge(data: Data, x: np.ndarray) -> float:
-    """The worst-case loss of x plus the ridge, from the definition."""
-    z = data.A @ x
-    rows = {"affine": z - data.b, "least squares": (z - data.b) ** 2, "logistic": np.logaddexp(0.0, -data.b * z)}[data.loss]
-    losses = np.add.reduceat(rows, data.starts[:-1]) / np.diff(data.starts)
-    return float(mo.worst_case(losses, data.ambiguity)) + data.ridge / 2 * float(x @ x)
+REFERENCE = 1e-12  # the accuracy of the value that all are measured against
 
 
-def timed(function: Callable[[], Any]) -> tuple[float, Any]:
-    started = time.process_time()
-    outcome = function()
-    return time.process_time() - started, outcome
-
-
-def compare(data: Data, repeat: int = 5, method: str = "auto") -> dict[str, Any]:
-    """One case: our solve beside each peer's, interleaved."""
-    prepared, times, values = {}, {"ours": []}, {}
-    compile_seconds: dict[str, float] = {}
-    for name, prepare in peers_of(data).items():
-        try:
-            compile_seconds[name], prepared[name] = timed(prepare)
-        except Exception as error:  # a peer that cannot state a problem is a fact to report, not a failure of ours
-            print(f"  {name} cannot state {data.name}: {type(error).__name__}", file=sys.stderr)
-        times[name] = []
-    result = None
-    for attempt in range(repeat + 1):  # the first is warm-up, for all alike
-        tasks = data.tasks()  # fresh: nothing cached from the run before
-        seconds, result = timed(
-            lambda tasks=tasks: mo.minimize_max(
-                tasks, ambiguity=data.ambiguity, regularizer=data.regularizer(), tol=ACCURACY, method=method
-            )
-        )
-        times["ours"].append(seconds)
-        for name, solve in prepared.items():
-            if times[name] and sum(times[name]) > 20.0:
-                continue
-            try:
-                seconds, x = timed(solve)
-                times[name].append(seconds)
-                values[name] = judge(data, x)
-            except Exception as error:
-                print(f"  {name} failed on {data.name}: {type(error).__name__}", file=sys.stderr)
-        if attempt == 0:
-            times = {name: [] for name in times}
-    assert result is not None
-    values["ours"] = judge(data, result.x)
-    best = min([v for v in values.values() if np.isfinite(v)])
-    row: dict[str, Any] = {
-        "case": data.name,
-        "method": result.method,
-        "nit": result.nit,
-        "certified": bool(result.success),
-        "gap": result.gap / abs(result.fun),
-        "certificate": result.certificate.kind,
-        "ours": statistics.median(times["ours"]),
-        "valid": bool(result.lower_bound <= best * (1 + 1e-13) + 1e-300),
-        "peers": {
-            name: {
-                "seconds": statistics.median(times[name]),
-                "compile": compile_seconds[name],
-                "error": (values[name] - best) / abs(best),
-            }
-            for name in prepared
-            if times[name] and name in values
+def compare(data: Data, repeat: int = 5, method: str = "auto", budget: float = 20.0, peers: bool = True) -> dict[str, Any]:
+    """One case: our solves beside those of all peers, interleaved."""
+    ours = [Ours(data, level, method) for level in LEVELS]
+    measure.settle()
+    memory = _our_memory(data, method, budget)
+    entrants, statements, left_out = _admit(data, budget) if peers else ([], {}, {})
+    measure.settle()
+    interleave([*ours, *entrants], repeat)
+    reference = Ours(data, REFERENCE, method)
+    reference.run()
+    values = [judge.value(data, np.asarray(each.result.x)) for each in (*ours, reference)] + [each.value for each in entrants]
+    best = min(values)
+    bounds = [each.result.lower_bound for each in (*ours, reference)]
+    return {
+        "n_tasks": data.n_tasks,
+        "n_variables": data.n_variables,
+        "n_rows": data.n_rows,
+        "data_megabytes": data.megabytes,
+        "best": best,
+        "valid": all(not bound > best * (1 + 1e-13 * np.sign(best)) + judge.slack(data) for bound in bounds),
+        "ours": {
+            f"{each.level:g}": {**each.row(), "error": (v - best) / max(abs(best), 1e-300)}
+            for each, v in zip(ours, values, strict=False)
         },
+        "memory": memory,
+        "statements": statements,
+        "reduction": _reduction(data) if any(each.peer.reduced for each in entrants) else 0.0,
+        "peers": [each.row(best) for each in entrants],
+        "left_out": left_out,
     }
-    reached = {name: peer for name, peer in row["peers"].items() if peer["error"] <= ACCURACY}
-    row["fastest"] = min(reached, key=lambda name: reached[name]["seconds"], default=None)
-    row["ratio"] = reached[row["fastest"]]["seconds"] / row["ours"] if reached else None
-    return row
 
 
-def line(row: dict[str, Any]) -> str:
-    ratio = "     -" if row["ratio"] is None else f"{row['ratio']:6.2f}"
-    peers = ", ".join(f"{n} {1e3 * p['seconds']:.1f} ms ({p['error']:.0e})" for n, p in row["peers"].items())
-    mark = "" if row["certified"] and row["valid"] else "  NOT CERTIFIED" if row["valid"] else "  INVALID BOUND"
-    return f"{row['case']:<28}{row['method']:<16}{row['nit']:>4}{1e3 * row['ours']:>10.1f} ms {ratio}  {peers}{mark}"
+def _our_memory(data: Data, method: str, budget: float) -> float | None:
+    """Megabytes of our solve to the last level, above what the tasks hold when it starts; small imports are done before."""
+    ours = Ours(data, LEVELS[-1], method)
+    tasks = data.tasks()
+    warm = Ours(case("lsq_K5_n10_m50", 0), LEVELS[-1], "auto")
+    return measure.probe(lambda: ours.solve(tasks).fun, warm.run, 10 * budget).megabytes
 
 
-def table(rows: list[dict[str, Any]]) -> str:
-    """The rows as a Markdown table, with the geometric mean of the ratios below."""
-    lines = ["| case | method, iterations | ours, certified | fastest peer at 1e-9 | ratio |", "|---|---|---|---|---|"]
-    for row in rows:
-        fastest = row["fastest"]
-        peer = "none reached it" if fastest is None else f"{fastest} {1e3 * row['peers'][fastest]['seconds']:.1f} ms"
-        ratio = "-" if row["ratio"] is None else f"{row['ratio']:.2f}"
-        mark = "" if row["certified"] else " (not certified)"
-        lines.append(f"| {row['case']} | {row['method']}, {row['nit']} | {1e3 * row['ours']:.1f} ms{mark} | {peer} | {ratio} |")
-    return "\n".join([*lines, "", summary(rows)])
+def _reduction(data: Data) -> float:
+    """CPU seconds of the QR factors of all groups."""
+    seconds: list[float] = []
+    while len(seconds) < 5 and sum(seconds) < PATIENCE:
+        seconds.append(measure.timed(reduce, data)[0])
+    return float(np.median(seconds[1:] or seconds))
 
 
-def summary(rows: list[dict[str, Any]]) -> str:
-    """One sentence on the ratios."""
-    ratios = [row["ratio"] for row in rows if row["ratio"] is not None]
-    if not ratios:
-        return "No peer reached 1e-9."
-    mean = np.exp(np.mean(np.log(ratios)))
-    return (
-        f"Geometric mean of {len(ratios)} ratios: {mean:.2f}; smallest {min(ratios):.2f}; below 1: {sum(r < 1 for r in ratios)}."
-    )
+def _admit(data: Data, budget: float) -> tuple[list[Contender], dict[str, float], dict[str, str]]:
+    """The peers within budget, at each of their tolerances; the CPU seconds of their statements; who was left out, and why.
+
+    The tightest tolerance is tried first, and where it is within budget the others are too.
+    """
+    entrants, statements, left_out = [], {}, {}
+    for peer in peers_of(data):
+        for count in range(len(peer.tolerances), 0, -1):
+            trial = _Trial(peer, peer.tolerances[count - 1])
+            tried = measure.probe(trial, trial.prepare, budget)
+            if tried.error is None:
+                break
+            left_out[peer.name] = f"{tried.error} at {peer.tolerances[count - 1]:g}"
+        if tried.error is not None:
+            continue
+        if tried.outcome < PATIENCE:
+            peer.prepare()  # warm-up: the peer's own imports
+        statements[peer.name], solve = measure.timed(peer.prepare)
+        entrants += [Contender(data, peer, solve, tolerance, tried.megabytes) for tolerance in peer.tolerances[:count]]
+    return entrants, statements, left_out
+
+
+class _Trial:
+    """State a problem, then solve it."""
+
+    def __init__(self, peer: Peer, tolerance: float) -> None:
+        self.peer, self.tolerance = peer, tolerance
+
+    def prepare(self) -> None:
+        self.seconds, self.solve = measure.timed(self.peer.prepare)
+
+    def __call__(self) -> float:
+        """CPU seconds of the statement."""
+        self.solve(self.tolerance)
+        return self.seconds
+
+
+def line(name: str, row: dict[str, Any]) -> str:
+    """One case for the terminal."""
+    if "failed" in row:
+        return f"{name:<28}FAILED: {row['failed']}"
+    last = row["ours"][f"{LEVELS[-1]:g}"]
+    times = " ".join(f"{1e3 * row['ours'][f'{level:g}']['seconds']['median']:9.2f}" for level in LEVELS)
+    ratios = " ".join("      -" if (r := ratio(row, level)) is None else f"{r:7.2f}" for level in LEVELS)
+    peer = fastest(row, LEVELS[-1])
+    rival = "no peer reached 1e-9" if peer is None else f"{peer[0]} {1e3 * peer[1]:.2f} ms"
+    mark = "" if row["valid"] else "  INVALID BOUND"
+    mark += "" if last["certified"] else f"  NOT CERTIFIED ({last['status']}, gap {last['gap'] or float('nan'):.0e})"
+    return f"{name:<28}{last['method']:<16}{last['work']['nit']:>4} {times} ms {ratios}  {rival}{mark}"
+
+
+def run_cases(store: Store, names: list[str], arguments: argparse.Namespace) -> None:
+    """Measure the cases that the store lacks; print all."""
+    print(f"{'case':<28}{'method':<16}{'nit':>4} {'ours to a certified 1e-3, 1e-6, 1e-9':>32} {'fastest peer / ours':>23}")
+    for name in names:
+        if name not in store.rows("cases"):
+            try:
+                row = compare(case(name, arguments.seed), arguments.repeat, arguments.method, arguments.budget)
+            except Exception as error:  # our own failure is a result too
+                row = {"failed": f"{type(error).__name__}: {error}"[:300]}
+            store.put("cases", name, row)
+        print(line(name, store.rows("cases")[name]), flush=True)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("cases", nargs="*", help="names of the suite; all small ones by default, 'all' for every one")
-    parser.add_argument("--seed", type=int, default=11)
-    parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--method", default="auto")
-    parser.add_argument("--output", type=Path, help="FILE.json with everything and FILE.md with the table")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cases", nargs="+", default=["small"], help="small (default), large, all, or names of the suite")
+    add_arguments(parser)
     arguments = parser.parse_args()
-    names = list(SUITE) if arguments.cases == ["all"] else arguments.cases or SMALL
-    rows = []
-    print(f"{'case':<28}{'method':<16}{'nit':>4}{'ours':>13} {'peer/us':>7}  peers (relative error reached)")
-    for name in names:
-        rows.append(compare(SUITE[name](name, arguments.seed), arguments.repeat, arguments.method))
-        print(line(rows[-1]), flush=True)
-    print(summary(rows))
-    if arguments.output:
-        arguments.output.with_suffix(".json").write_text(
-            json.dumps({"seed": arguments.seed, "repeat": arguments.repeat, "rows": rows}, indent=1)
-        )
-        arguments.output.with_suffix(".md").write_text(
-            f"Seed {arguments.seed}, {arguments.repeat} interleaved runs.\n\n{table(rows)}\n"
-        )
+    measure.one_thread()
+    measure.quiet()
+    names = chosen(arguments.cases)
+    store = Store(arguments.output, settings(arguments))
+    run_cases(store, names, arguments)
 
 
 if __name__ == "__main__":

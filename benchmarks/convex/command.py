@@ -1,0 +1,58 @@
+"""What the commands of this benchmark share: their options, and the settings that go with the results."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+VERSIONS = (
+    "minimax_opt",
+    "numpy",
+    "scipy",
+    "torch",
+    "cvxpy",
+    "clarabel",
+    "ecos",
+    "piqp",
+    "highspy",
+    "scs",
+    "dro",
+    "cooper-optim",
+    "torchjd",
+)
+
+
+def settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the rows of a file share."""
+    versions = {}
+    for name in VERSIONS:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "absent"
+    return {
+        **{name: getattr(arguments, name) for name in ("seed", "repeat", "method", "budget")},
+        "python": platform.python_version(),
+        "processor": _processor(),
+        "versions": versions,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((entry.split(":", 1)[1].strip() for entry in lines if entry.startswith("model name")), platform.processor())
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that all commands of this benchmark share."""
+    parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--repeat", type=int, default=5, help="interleaved runs, fewer where one takes long")
+    parser.add_argument("--method", default="auto")
+    parser.add_argument("--budget", type=float, default=20.0, help="CPU seconds after which a peer is skipped, reported as such")
+    parser.add_argument("--output", type=Path, help="JSON file that the rows are saved to and continued from")

@@ -1,0 +1,97 @@
+"""Who is timed: our solve to a level, and a peer at a tolerance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import minimax_opt as mo
+from benchmarks.convex import judge, measure
+from benchmarks.convex.data import Data
+from benchmarks.convex.judge import LEVELS
+from benchmarks.convex.peers import Peer
+
+BRIEF, RUNS_A_TURN = 0.02, 3
+PATIENCE = 2.0  # CPU seconds after which a contender gets no further repetition
+
+
+class Ours:
+    """Our solve to one level, and what it reports."""
+
+    def __init__(self, data: Data, level: float, method: str) -> None:
+        self.data, self.level, self.method = data, level, method
+        self.seconds: list[float] = []
+        self.statement: list[float] = []
+        self.result: Any = None
+
+    def run(self) -> None:
+        seconds, tasks = measure.timed(self.data.tasks)
+        self.statement.append(seconds)
+        seconds, self.result = measure.timed(self.solve, tasks)
+        self.seconds.append(seconds)
+
+    def solve(self, tasks: mo.Tasks) -> Any:
+        return mo.minimize_max(tasks, tol=self.level, method=self.method, **self.data.arguments())
+
+    def row(self) -> dict[str, Any]:
+        res = self.result
+        return {
+            "seconds": measure.spread(self.seconds),
+            "statement": float(np.median(self.statement)),
+            "method": res.method,
+            "certified": bool(res.success and np.isfinite(res.gap)),
+            "status": str(res.status.name),
+            "gap": res.gap / max(abs(res.fun), 1e-300),
+            "lower_bound": res.lower_bound,
+            "work": {
+                "nit": res.nit,
+                "values": res.nfev,
+                "jacobians": res.njev,
+                "hessians": res.nhev,
+                "factorisations": getattr(res, "nfact", None),
+            },
+        }
+
+
+class Contender:
+    """A peer at one tolerance."""
+
+    def __init__(self, data: Data, peer: Peer, solve: Any, tolerance: float, megabytes: float | None) -> None:
+        self.data, self.peer, self.solve, self.tolerance, self.megabytes = data, peer, solve, tolerance, megabytes
+        self.seconds: list[float] = []
+        self.value = float("inf")
+        self.work: dict[str, int] = {}
+
+    def run(self) -> None:
+        seconds, found = measure.timed(self.solve, self.tolerance)
+        self.seconds.append(seconds)
+        self.value, self.work = judge.value(self.data, found.x), found.work
+
+    def row(self, best: float) -> dict[str, Any]:
+        return {
+            "peer": self.peer.name,
+            "tolerance": self.tolerance,
+            "modelled": self.peer.modelled,
+            "whole": self.peer.whole,
+            "reduced": self.peer.reduced,
+            "seconds": measure.spread(self.seconds),
+            "error": (self.value - best) / max(abs(best), 1e-300),
+            "levels": [level for level in LEVELS if judge.reached(self.data, self.value, best, level)],
+            "work": self.work,
+            "megabytes": self.megabytes,
+        }
+
+
+def interleave(entrants: list[Any], repeat: int) -> None:
+    """Rounds in which each has its turn: a run, or a few in a row of what takes milliseconds, each timed; the first run of a turn is warm-up."""
+    for _ in range(repeat):
+        for entrant in entrants:
+            slow = bool(entrant.seconds) and entrant.seconds[-1] > BRIEF
+            if sum(entrant.seconds) > PATIENCE:
+                continue
+            entrant.run()
+            if not slow and entrant.seconds[-1] < PATIENCE / 2:  # cold caches are no matter above
+                entrant.seconds.pop()
+                for _ in range(RUNS_A_TURN if entrant.seconds and entrant.seconds[-1] < BRIEF else 1):
+                    entrant.run()
