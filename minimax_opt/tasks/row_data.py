@@ -18,6 +18,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import torch
 
 from minimax_opt.arrays import Array, Host, Space, is_dense, to_host
 
@@ -134,8 +135,8 @@ class RowData(ABC):
 
     @cached_property
     def _lengths_of_rows(self) -> Array:
-        squares = [to_host((self._wide(rows) ** 2).sum(1)) for rows in self._blocks(0, self.n_rows)]
-        return self.space.asarray(np.sqrt(np.concatenate(squares)))
+        squares = [(self._wide(rows) ** 2).sum(1) for rows in self._blocks(0, self.n_rows)]
+        return (torch.cat(squares) if self.space.kind == "torch" else np.concatenate(squares)) ** 0.5
 
     @cached_property
     def largest_entries(self) -> Host:
@@ -145,6 +146,15 @@ class RowData(ABC):
             block = abs(self._wide(rows))
             np.maximum(largest, to_host(block.max(0) if isinstance(block, np.ndarray) else block.amax(0)), out=largest)
         return largest
+
+    def unused_variables(self) -> Host | None:
+        """The unit vectors of the empty columns of sparse rows, shape (n, n_unused); None where there are none, and for dense rows."""
+        if is_dense(self.A):  # whose columns of zeros are rare, and not worth a look at all the data
+            return None
+        empty = np.flatnonzero(self.largest_entries == 0)
+        vectors = np.zeros((self.n_variables, len(empty)))
+        vectors[empty, np.arange(len(empty))] = 1.0
+        return vectors if len(empty) else None
 
     @cached_property
     def _cumulative(self) -> Host:

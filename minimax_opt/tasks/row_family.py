@@ -84,6 +84,10 @@ class RowFamily(Tasks):
         """Number of data rows of all tasks together."""
         return self.data.n_rows
 
+    def flat_directions(self) -> Host | None:
+        """The unit vectors of the variables that no row uses, shape (n, n_unused), where the data are sparse."""
+        return self.data.unused_variables()
+
     def double(self) -> Self:
         """The same rows in float64."""
         return self if self.data.space.eps <= HOST.eps else self._with_data(self.data.double(), self.task_names)

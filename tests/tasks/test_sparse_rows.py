@@ -13,7 +13,6 @@ import torch
 from tasks.row_cases import FAMILIES, N_VARIABLES, SIZES, as_torch, lists
 
 import minimax_opt as mo
-from minimax_opt.arrays import to_host
 from minimax_opt.tasks import AffineTasks, ChebyshevTasks, LeastSquaresTasks, LogisticTasks
 
 CASES = pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES.keys())
@@ -238,13 +237,35 @@ def test_solutions_are_certified_as_for_dense_data(family, method, convert):
 
 
 @CONVERT
-def test_a_singular_hessian_of_sparse_rows_is_certified(convert):
-    """A column of zeros: the bound comes from B'B."""
-    A, b, _ = lists((30, 40), LeastSquaresTasks)
+@pytest.mark.parametrize("family", [LeastSquaresTasks, LogisticTasks])
+def test_empty_columns_do_not_cost_the_certificate(family, convert, monkeypatch):
+    """The Hessian is singular, but along variables that no loss depends on: no dense square root is needed."""
+    A, b, _ = lists((60, 80), family)
     A = holes(A)
+    reference = mo.minimize_max(family([np.delete(a, 3, axis=1) for a in A], b), tol=1e-10)
+    monkeypatch.setattr("minimax_opt.tasks.rows.RowEvaluation.square_root", lambda *_: pytest.fail("a dense square root"))
+    res = mo.minimize_max(family([convert(a) for a in A], targets_for(convert, b)), tol=1e-8)
+    assert res.success
+    assert res.certificate.kind == "curvature"
+    assert res.lower_bound <= reference.fun * (1 + 1e-12)
+    assert res.fun == pytest.approx(reference.fun, rel=1e-7)
+
+
+@CONVERT
+def test_other_singular_hessians_of_sparse_rows_are_certified(convert):
+    """Two equal columns: the bound comes from B'B."""
+    A, b, _ = lists((30, 40), LeastSquaresTasks)
+    A = [a @ np.eye(N_VARIABLES)[:, [0, 1, 2, 2, 4]] for a in A]
     res = mo.minimize_max(LeastSquaresTasks([convert(a) for a in A], targets_for(convert, b)), tol=1e-9)
     assert res.success
-    assert to_host(res.losses).max() == res.fun
+
+
+def test_a_dense_square_root_of_much_sparse_data_is_not_made(monkeypatch):
+    A, b, _ = lists((30, 40), LeastSquaresTasks)
+    monkeypatch.setattr("minimax_opt.tasks.row_data.DENSE_BYTES", 8 * 70 * N_VARIABLES - 1)
+    tasks = LeastSquaresTasks([scipy.sparse.csr_array(a) for a in A], b)
+    assert tasks.at(X).square_root(np.array([0.5, 0.5])) is None
+    assert LeastSquaresTasks(A, b).at(X).square_root(np.array([0.5, 0.5])) is not None
 
 
 def test_what_would_be_too_large_when_dense_is_not_offered(monkeypatch):
