@@ -131,7 +131,8 @@ class RowEvaluation(Evaluation):
         d = tasks.data.row_weights(weights)
         curvature = d * self.second
         keep = curvature > 0
-        if not tasks.data.offers(tasks.n_rows) or bool(((d * self.first)[~keep] != 0).any()):  # phi'' has underflowed where phi' has not
+        underflow = bool(((d * self.first)[~keep] != 0).any())  # of phi'' where phi' has not
+        if underflow or not tasks.data.offers(tasks.n_rows):
             return None
         root = curvature[keep] ** 0.5
         v = d[keep] * self.first[keep] / root
