@@ -5,6 +5,7 @@ from minimax_opt.ambiguity import AmbiguitySet, ChiSquareBall, CVaR, KLBall, Sim
 from minimax_opt.certificate import Certificate
 from minimax_opt.domains import Ball, Box, Fantope
 from minimax_opt.minimize import minimize_max
+from minimax_opt.path import PathResult, minimize_max_path
 from minimax_opt.regularizers import L1, QuadraticRegularizer, Ridge
 from minimax_opt.result import MinimaxResult, Status
 from minimax_opt.tasks import (
@@ -46,6 +47,7 @@ __all__ = [
     "MultinomialTasks",
     "NumPyTasks",
     "PoissonTasks",
+    "PathResult",
     "QuadraticRegularizer",
     "QuadraticTasks",
     "QuantileTasks",
@@ -57,6 +59,7 @@ __all__ = [
     "check_jacobian",
     "domains",
     "minimize_max",
+    "minimize_max_path",
     "respond",
     "worst_case",
 ]
