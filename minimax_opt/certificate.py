@@ -57,6 +57,7 @@ class Certificate:
         return self.reason
 
 
+JACOBIAN_BYTES = 1e9  # a larger Jacobian is not formed for a certificate
 REASONS = {
     "strong convexity": "strong convexity: the optimal value is at least F_w(x) - |grad F_w(x)|^2 / (2 mu)",
     "linearisation": "linearisation: the optimal value is at least the minimum, over the domain, of the linearisation of F_w at x plus the 1-norm",
@@ -123,22 +124,24 @@ def strong_convexity_bound(point: Point, weights: Array) -> float:
 
 
 def linearisation_bound(point: Point, weights: Array) -> float:
-    """Min over y of F_w(x) + <g, y - x> + h(y), the minorant with s = -g; -inf where it is unbounded."""
+    """Min over y of F_w(x) + <g, y - x> + h(y), the minorant with s = -g; -inf where it is unbounded, or may be but for rounding."""
     h = point.problem.simple
     s = -point.gradient(weights)
-    best = None if h is None else h.maximizer(s)
+    if h is None or not (h.bounded or h.maximizer((1 + 32 * point.problem.eps) * s) is not None):
+        return -np.inf
+    best = h.maximizer(s)
     return -np.inf if best is None else minorant(point, weights, s, best).value
 
 
 def sharpness_bound(point: Point, weights: Array) -> float:
     """G(x) - |g + s| R with a proven R; -inf where none is found."""
     problem, best = point.problem, None
-    if problem.tasks.has_jacobian:
+    if problem.tasks.has_jacobian and 8 * problem.n_tasks * problem.n_variables <= JACOBIAN_BYTES:
         best = nearest_minorant(point, weights)
     if best is None:
         return -np.inf
-    if not np.abs(best.gradient).max() > 0:  # not the norm, whose squares may underflow
-        return best.value  # x minimises G, wherever the others are
+    if problem.simple is None and not np.abs(best.gradient).max() > 0:  # not the norm, whose squares may underflow
+        return best.value  # x minimises F_w, wherever the others are
     scale = np.linalg.norm(to_host(point.jacobian()), axis=0)
     scale = np.where(scale > 0, scale, 1.0)
     radius = level_set_radius(point, to_host(weights), scale)

@@ -57,13 +57,16 @@ def _radius_by_trades(point: Point, weights: Host, scale: Host | float) -> float
     quadratic = problem.tasks.curvature == "quadratic" or (
         problem.tasks.curvature == "affine" and problem.regularizer is not None
     )
+    growth = Growth.of(best, point, scale)
+    by_span = problem.tasks.curvature == "affine" and problem.simple is None
+    if not quadratic and not by_span and growth.count + len(givers) < problem.n_variables:
+        return np.inf  # some direction is left: spare the Jacobian and the spectrum
     jacobian, losses = to_host(point.jacobian()) / scale, to_host(point.losses)
-    if problem.tasks.curvature == "affine" and not quadratic and problem.simple is None and len(givers) < problem.n_variables:
+    if by_span and not quadratic and len(givers) < problem.n_variables:
         basis = _row_space(jacobian[weights > 0])
         if basis is None:
             return np.inf
         jacobian = jacobian @ basis
-    growth = Growth.of(best, point, scale)
     growth.add(amounts[:, None] * (jacobian[givers] - jacobian[receiver]), np.abs(amounts * (losses[givers] - losses[receiver])))
     if quadratic:
         units = np.broadcast_to(scale, (problem.n_variables,))

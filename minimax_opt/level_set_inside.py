@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from minimax_opt.problem import Point
 
 EPS = float(np.finfo(float).eps)
+CENTRE_MOST = 500  # variables; a step costs of the order of their cube
 CENTRE_STEPS = 50  # about ten are needed; where no v in W has grad F_v(x) = 0, none suffice
 
 
@@ -73,6 +74,11 @@ class Growth:
             held = room > 0
             growth.add(np.diag(room / scale)[held], (room * np.abs(to_host(point.x) - kink))[held])
         return growth
+
+    @property
+    def count(self) -> int:
+        """The number of rows."""
+        return sum(map(len, self.rows))
 
     def add(self, rows: Host, offsets: Host) -> None:
         """One more inequality for each row."""
@@ -132,15 +138,19 @@ def radius_by_ball(point: Point, weights: Host, scale: Host | float) -> float:
 def inner_weights(point: Point) -> list[Array]:
     """Points of W well inside it, in the problem's space: the prior, and the one nearest to it at which <w, f> + r is flat, if that is in W."""
     problem = point.problem
-    prior, flat = problem.ambiguity.prior_weights(problem.n_tasks), _centre(point, 1.0)
-    floor = problem.ambiguity.floor
-    mixed = (1 - floor) * flat + floor * prior
-    return [problem.space.asarray(w) for w in (mixed, prior) if problem.ambiguity.contains(w, 1e-12)]
+    prior, floor = problem.ambiguity.prior_weights(problem.n_tasks), problem.ambiguity.floor
+    found = [prior]
+    if problem.n_variables <= CENTRE_MOST:
+        found.append((1 - floor) * _centre(point, 1.0) + floor * prior)
+    return [problem.space.asarray(w) for w in found if problem.ambiguity.contains(w, 1e-12)]
 
 
 def radius_at_centre(point: Point, scale: Host | float) -> float:
     """R from the weights nearest to the prior at which F_v is flat."""
-    constraints = point.problem.ambiguity.constraints(point.problem.n_tasks)
+    problem = point.problem
+    constraints = problem.ambiguity.constraints(problem.n_tasks)
+    if problem.n_tasks <= problem.n_variables if problem.simple is None else problem.n_variables > CENTRE_MOST:
+        return np.inf
     inner = _centre(point, scale)
     if constraints.binding_ball is not None:
         return _radius_in_ball(point, inner, scale) if constraints.cap is None else np.inf
@@ -199,7 +209,8 @@ def _radius_inside(point: Point, inner: Host, reach: Host, normals: Host, rho: f
     problem = point.problem
     moving = reach > 0
     reach, normals = reach[moving], normals[moving]
-    if len(reach) < normals.shape[1] or (problem.simple is None and len(reach) < problem.n_variables + normals.shape[1]):
+    free = len(reach) - normals.shape[1]
+    if free < (problem.n_variables if problem.simple is None else 0):
         return np.inf
     basis = np.linalg.qr(reach[:, None] * normals)[0]
 
@@ -214,6 +225,8 @@ def _radius_inside(point: Point, inner: Host, reach: Host, normals: Host, rho: f
     if best is None:
         return np.inf
     growth = Growth.of(best, point, scale)
+    if growth.count + free < problem.n_variables:
+        return np.inf  # some direction is left
     steepness = rho * tangent(to_host(point.jacobian())[moving] / scale)
     offset = rho * float(np.linalg.norm(tangent(to_host(point.losses)[moving])))
     if best.kinks is not None:
