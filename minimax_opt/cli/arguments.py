@@ -45,6 +45,14 @@ def strength(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    """A number of at least 0 and less than 1."""
+    value = _number(float, text)
+    if not 0.0 <= value < 1.0:
+        raise argparse.ArgumentTypeError(f"must be a number of at least 0 and less than 1, got {text!r}")
+    return value
+
+
 def fraction(text: str) -> float:
     """A number between 0 and 1, both excluded."""
     value = _number(float, text)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from minimax_opt.cli.arguments import add_read_options, add_run_options, count, fraction, read_file, seed, strength
+from minimax_opt.cli.arguments import add_read_options, add_run_options, count, fraction, read_file, seed, share, strength
 from minimax_opt.cli.outcome import EXIT_CODES, UsageError
 from minimax_opt.cli.output import REPORT, figure_names, finish, prepare
 from minimax_opt.comparison.printer import Printer
@@ -64,6 +64,13 @@ def _add_problem(solve: Any) -> None:
         help="simplex (the worst group), cvar:TAIL_FRACTION, kl:RADIUS or chi-square:RADIUS (default: simplex)",
     )
     problem.add_argument(
+        "--floor",
+        type=share,
+        default=0.0,
+        metavar="E",
+        help="keep this share of the adversary's weights at the groups' shares of the rows (default: 0; 0.01 fits idle groups too)",
+    )
+    problem.add_argument(
         "--ridge", type=strength, default=1e-4, metavar="R", help="adds (R/2) |x|² without the intercept (default: 1e-4)"
     )
     problem.add_argument(
@@ -115,7 +122,7 @@ def run(arguments: argparse.Namespace, say: Printer) -> int:
             frame,
             arguments.target,
             arguments.group,
-            **{name: getattr(arguments, name) for name in ("loss", "ambiguity", "ridge", "l1", "positive")},
+            **{name: getattr(arguments, name) for name in ("loss", "ambiguity", "floor", "ridge", "l1", "positive")},
             **{name: getattr(arguments, name) for name in ("features", "drop", "categorical", "min_group_size", "max_levels")},
             **{name: getattr(arguments, name) for name in ("holdout", "seed", "tol", "reference")},
             test=test,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, isnan, nan
 from typing import Any
 
@@ -23,10 +23,13 @@ class Adversary:
     kind : {"simplex", "cvar", "kl", "chi-square"}
     size : float
         Tail fraction or radius; nan for the simplex.
+    floor : float
+        e in [0, 1): the adversary's mixture is 1 - e of its own choice and e of the data's (of even shares, for CVaR).
     """
 
     kind: str
     size: float
+    floor: float = 0.0
 
     def __str__(self) -> str:
         """The name that :func:`parse_adversary` reads."""
@@ -35,13 +38,20 @@ class Adversary:
     def ambiguity(self, centre: Host) -> Any:
         """The ambiguity set over ``len(centre)`` tasks; the balls lie round `centre`, the others treat all tasks alike."""
         if self.kind == "simplex":
-            return mo.Simplex()
+            return mo.Simplex(prior=centre.tolist(), floor=self.floor) if self.floor else mo.Simplex()
         if self.kind == "cvar":
-            return mo.CVaR(self.size)
-        return (mo.KLBall if self.kind == "kl" else mo.ChiSquareBall)(self.size, prior=centre.tolist())
+            return mo.CVaR(self.size, floor=self.floor)
+        return (mo.KLBall if self.kind == "kl" else mo.ChiSquareBall)(self.size, prior=centre.tolist(), floor=self.floor)
+
+    def floor_weights(self, centre: Host) -> Host:
+        """The mixture that the floor keeps, shape (K,)."""
+        return np.full(len(centre), 1.0 / len(centre)) if self.kind == "cvar" else centre
 
     def sentence(self, singular: str, plural: str) -> str:
         """What the adversary may choose, in words."""
+        if self.floor:
+            kept = "even shares" if self.kind == "cvar" else "the data's own mixture"
+            return f"{replace(self, floor=0.0).sentence(singular, plural)}, {100 * self.floor:g} % of it kept at {kept}"
         if self.kind == "simplex":
             return f"any mixture of the {plural}"
         if self.kind == "cvar":

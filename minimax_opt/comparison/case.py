@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,10 @@ class Case:
     def ambiguity(self, data: GroupedRows) -> Any:
         """W over the K tasks of :meth:`tasks`, centred (where it has a centre) at the share of each task in the rows."""
         return self.adversary.ambiguity(data.shares)
+
+    def worst(self, raw: Host, data: GroupedRows) -> float:
+        """max_{w in W} <w, f> at losses f of :meth:`tasks`; over W without its floor, so that it is what its name says."""
+        return float(mo.worst_case(raw, replace(self.adversary, floor=0.0).ambiguity(data.shares)))
 
     def average_problem(self, data: GroupedRows) -> tuple[Any, Any]:
         """(tasks, ambiguity) of the average model: the mean loss over all rows; least squares for the Chebyshev fit."""

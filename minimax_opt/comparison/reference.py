@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from minimax_opt.arrays import Host
+from minimax_opt.comparison.adversaries import Adversary
 from minimax_opt.comparison.case import Case
 from minimax_opt.comparison.groups import GroupedRows
 from minimax_opt.comparison.losses import FAMILIES
@@ -97,15 +99,25 @@ def compare(model: dict[str, Any], reference: dict[str, Any], tol: float = 0.0) 
 
 def _worst_case(case: Case, data: GroupedRows, x: Any) -> tuple[Any, list[Any]]:
     """max_{w in W} <w, f(x)> by its dual: (objective, constraints), both convex in x and the dual variables."""
+    losses, adversary = _losses(case, data, x), case.adversary
+    if not adversary.floor:
+        return _worst_mixture(adversary, losses, data.shares)
+    above = _cvxpy().Variable(len(data.shares))  # at the optimum the losses, which two terms need
+    value, constraints = _worst_mixture(adversary, above, data.shares)
+    kept = adversary.floor * (adversary.floor_weights(data.shares) @ above)
+    return (1.0 - adversary.floor) * value + kept, [*constraints, losses <= above]
+
+
+def _worst_mixture(adversary: Adversary, losses: Any, centre: Host) -> tuple[Any, list[Any]]:
+    """The same for W without its floor."""
     cp = _cvxpy()
 
-    losses, level, size, centre = _losses(case, data, x), cp.Variable(), case.adversary.size, data.shares
-    n_tasks = len(centre)
-    if case.adversary.kind == "simplex":
+    level, size, n_tasks = cp.Variable(), adversary.size, len(centre)
+    if adversary.kind == "simplex":
         return level, [losses <= level]
-    if case.adversary.kind == "cvar":  # min_t t + mean(max(f - t, 0)) / tail_fraction (Rockafellar and Uryasev 2000)
+    if adversary.kind == "cvar":  # min_t t + mean(max(f - t, 0)) / tail_fraction (Rockafellar and Uryasev 2000)
         return level + cp.sum(cp.pos(losses - level)) / (n_tasks * size), []
-    if case.adversary.kind == "chi-square":  # min_t t + sqrt((1 + 2 radius) sum_k q_k max(f_k - t, 0)^2)
+    if adversary.kind == "chi-square":  # min_t t + sqrt((1 + 2 radius) sum_k q_k max(f_k - t, 0)^2)
         return level + np.sqrt(1.0 + 2.0 * size) * cp.norm(cp.multiply(np.sqrt(centre), cp.pos(losses - level))), []
     # kl: min_{t, s} t + s (radius - 1) + sum_k q_k s exp((f_k - t) / s)
     scale, above, terms = cp.Variable(), cp.Variable(n_tasks), cp.Variable(n_tasks)
@@ -124,5 +136,13 @@ def _losses(case: Case, data: GroupedRows, x: Any) -> Any:
         rows, classes = FAMILIES[case.loss.kind].rows, case.loss.n_classes
         scores = x if classes == 1 else cp.reshape(x, (len(data.features), classes), order="C")
         return cp.hstack([rows(cp, a @ scores, b, case.loss) / len(b) for a, b in pairs])
-    factors = [(np.asarray(np.linalg.qr(np.column_stack([a, b]), mode="r")), len(b)) for a, b in pairs]
-    return cp.hstack([cp.sum_squares(r[:, :-1] @ x - r[:, -1]) / rows for r, rows in factors])
+    return cp.hstack([_mean_square(a, b, x) for a, b in pairs])
+
+
+def _mean_square(a: Host, b: Host, x: Any) -> Any:
+    """|a x - b|^2 / N_k by the R factor of [a, b] / sqrt(N_k), its last entry as a constant: in one cone with the rest it costs digits."""
+    cp = _cvxpy()
+    r = np.linalg.qr(np.column_stack([a, b]) / np.sqrt(len(b)), mode="r")
+    constant = r[-1, -1] ** 2 if len(r) == r.shape[1] else 0.0  # fewer rows than columns: the last row is one of the others
+    r = r[:-1] if constant else r
+    return cp.sum_squares(r[:, :-1] @ x - r[:, -1]) + constant

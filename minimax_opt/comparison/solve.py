@@ -55,6 +55,7 @@ def describe(case: Case, data: GroupedRows) -> dict[str, Any]:
         "title": case.title,
         "loss": {"kind": case.loss.kind, "label": case.loss.label, "unit": case.loss.unit, "mean": case.loss.mean},
         "ambiguity": str(case.adversary),
+        "floor": case.adversary.floor,
         "adversary": case.adversary.sentence(*data.noun),
         "worst": case.adversary.worst(*data.noun),
         "ridge": case.ridge,
@@ -80,7 +81,7 @@ def _model(case: Case, data: GroupedRows, result: MinimaxResult, raw: Host) -> d
     return {
         "x": x.tolist(),
         "losses": losses.tolist(),
-        "worst": float(mo.worst_case(raw, case.ambiguity(data))),
+        "worst": case.worst(raw, data),
         "mean": case.mean(losses, data.shares),
         "penalty": case.penalty(x, data),
         "fun": result.fun,

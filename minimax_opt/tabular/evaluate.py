@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def evaluate(model: Model, frame: Any, adversary: Adversary, source: str) -> dic
     if not data.names:
         raise TableError(f"{source}: no row has a target `{model.target.name}` and a group that training had.")
     tasks = FAMILIES[model.loss.kind].tasks(data.matrices, data.targets, model.loss)
-    ambiguity = adversary.ambiguity(data.shares)
+    ambiguity = replace(adversary, floor=0.0).ambiguity(data.shares)
     record: dict[str, Any] = {
         "source": source,
         "tasks": list(data.names),

@@ -91,7 +91,8 @@ def _read_text(path: Path, layout: dict[str, Any], numbers: dict[str, Any]) -> A
     except pd.errors.EmptyDataError:
         raise TableError(f"{path}: the file is empty.") from None
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        reason = str(error).strip().split("\n")[0].removeprefix("Error tokenizing data. C error: ")
+        reason = str(error).strip().split("\n")[0].removeprefix("Error tokenizing data. C error: ") + "."
+        reason = "rows have more entries." if isinstance(error, pd.errors.ParserWarning) else reason
         raise TableError(
             f"{path}: the rows do not fit the header of {len(names)} names: {reason} "
             "Quote entries that hold the separator, or choose another one with `--separator`."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,14 @@ import numpy as np
 from minimax_opt.comparison.adversaries import parse_adversary
 from minimax_opt.comparison.case import Case
 from minimax_opt.comparison.run import Progress, run_cases
+from minimax_opt.tabular.choose import listed
 from minimax_opt.tabular.evaluate import evaluate
 from minimax_opt.tabular.extras import TableError
 from minimax_opt.tabular.model import Model
 from minimax_opt.tabular.prepare import Prepared, Recipe, prepare
 
 REFERENCE_CELLS = 200_000  # entries of the matrix up to which cvxpy takes seconds
+IDLE = 1e-4  # weight below which only the penalty decides a group's loss
 RIDGE, TOLERANCE, L1_TOLERANCE = 1e-4, 1e-8, 1e-6
 
 
@@ -43,6 +45,7 @@ def solve_table(
     *,
     loss: str = "auto",
     ambiguity: str = "simplex",
+    floor: float = 0.0,
     ridge: float = RIDGE,
     l1: float = 0.0,
     features: Sequence[str] = (),
@@ -76,6 +79,9 @@ def solve_table(
         "auto" (by the target), "least-squares", "logistic", "multinomial", "huber" or "huber:DELTA", "poisson".
     ambiguity : str
         "simplex" (the worst group), "cvar:TAIL_FRACTION", "kl:RADIUS" or "chi-square:RADIUS".
+    floor : float
+        In [0, 1): this share of the adversary's weights stays at the groups' shares of the rows (at even shares, for CVaR). A small one
+        also fits the groups that do not hold the worst case, which otherwise may be as bad as it for the sake of a smaller penalty.
     ridge, l1 : float
         Strengths of (ridge/2) |x|^2 and l1 |x|_1 over the coefficients of the standardised columns; the intercept is free.
     features, drop, categorical : sequence of str
@@ -136,7 +142,8 @@ def solve_table(
         seed=seed,
     )
     try:
-        adversary = parse_adversary(ambiguity)
+        adversary = replace(parse_adversary(ambiguity), floor=floor)
+        adversary.ambiguity(np.ones(1))  # let the set itself judge its floor
     except ValueError as error:
         raise TableError(f"`--ambiguity`: {error}") from None
     prepared = prepare(frame, recipe, source)
@@ -152,6 +159,7 @@ def solve_table(
         )
         if held_out is not None:
             record["held_out"] = evaluate(_model(prepared, record), held_out, adversary, where)
+        record["data"]["notes"] += _idle_groups(record)
         if reference is None and not compared:
             record["reference_left_out"] = "left out, since the table is large; --reference asks for it"
         if show is not None:
@@ -161,6 +169,20 @@ def solve_table(
     report = run_cases([case], tol, compared, progress, finish, command="solve", seed=seed if holdout else None)
     record = report["problems"][0] if report["problems"] else {}
     return Solution(_model(prepared, record) if "worst_case" in record else None, report)
+
+
+def _idle_groups(record: dict[str, Any]) -> list[list[str]]:
+    """A warning where groups are as bad as the worst one though the adversary does not hold them: only the penalty chose that."""
+    model, plain = record["worst_case"], not record["floor"] and record["ambiguity"] == "simplex"
+    idle = [
+        name
+        for name, loss, weight in zip(record["tasks"], model["losses"], model["weights"], strict=True)
+        if weight < IDLE and loss >= model["worst"] * (1.0 - 1e-6)
+    ]
+    if not plain or not idle:
+        return []
+    text = f"{listed(idle, 5)}: as bad as the worst group at almost no weight, for a smaller penalty; --floor 0.01 fits them too"
+    return [["warning", text]]
 
 
 def _model(prepared: Prepared, record: dict[str, Any]) -> Model:

@@ -51,6 +51,36 @@ def test_every_loss_is_certified_and_agrees_with_cvxpy(people, features, loss, a
     ) * (1.0 + 1e-8)
 
 
+@pytest.mark.parametrize("ambiguity", ["simplex", "cvar:0.5", "kl:0.1", "chi-square:0.2"])
+def test_a_floor_agrees_with_cvxpy_and_holds(people, features, ambiguity):
+    pytest.importorskip("cvxpy")
+    solution = solve_table(people[:70], "wage", "region", ambiguity=ambiguity, floor=0.3, features=features, reference=True)
+    problem = solution.report["problems"][0]
+    assert problem["reference"]["agrees"], problem["reference"]
+    assert abs(problem["reference"]["difference"]) < 1e-5
+    kept = np.full(3, 1 / 3) if "cvar" in ambiguity else np.array(problem["rows"]) / 70
+    assert (problem["worst_case"]["weights"] >= 0.3 * kept * (1.0 - 1e-9)).all()
+    assert "30 % of it kept" in problem["adversary"]
+    model = problem["worst_case"]
+    mixed = 0.7 * model["worst"] + 0.3 * kept @ model["losses"] + model["penalty"]  # worst is that of the set without its floor
+    np.testing.assert_allclose(model["fun"], mixed, rtol=1e-9)
+
+
+def test_groups_that_only_the_penalty_holds_are_told_and_a_floor_fits_them():
+    """The easy group has a feature of its own, which fits it: the penalty uses just as much of it as the worst case asks for."""
+    rng = np.random.default_rng(0)
+    easy, x = np.arange(100) % 2 == 0, rng.normal(size=100)
+    frame = pd.DataFrame(
+        {"own": x * easy, "group": np.where(easy, "easy", "hard"), "y": np.where(easy, 5.0 * x, rng.normal(size=100))}
+    )
+    plain, fitted = (solve_table(frame, "y", "group", floor=floor).report["problems"][0] for floor in (0.0, 0.01))
+    assert [text.split(":")[0] for label, text in plain["data"]["notes"] if label == "warning"] == ["easy"]
+    assert not [text for label, text in fitted["data"]["notes"] if label == "warning"]
+    np.testing.assert_allclose(plain["worst_case"]["losses"], [plain["worst_case"]["worst"]] * 2, rtol=1e-6)
+    assert fitted["worst_case"]["losses"][0] < 0.1 * fitted["worst_case"]["losses"][1]
+    assert fitted["worst_case"]["worst"] < 1.001 * plain["worst_case"]["worst"]
+
+
 @pytest.mark.parametrize("unit", [1e-5, 1e6])
 def test_the_unit_of_the_target_changes_nothing_but_the_unit(people, features, unit):
     pytest.importorskip("cvxpy")
@@ -161,6 +191,7 @@ def test_a_consequence_of_the_target_is_told(people):
         ({"loss": "logistic:2"}, "takes no number"),
         ({"loss": "huber:wide"}, "'wide' is not a number"),
         ({"ambiguity": "ball"}, "`--ambiguity`: An ambiguity set is simplex"),
+        ({"floor": 1.0}, "`--ambiguity`: `floor` must be"),
         ({"features": ("wage",)}, "names the target 'wage'"),
         ({"test": 1, "holdout": 0.2}, "Pass one of them"),
         ({"holdout": 0.001}, "takes no row of any group"),
