@@ -142,7 +142,7 @@ def _losses(case: Case, data: GroupedRows, x: Any) -> Any:
 def _mean_square(a: Host, b: Host, x: Any) -> Any:
     """|a x - b|^2 / N_k by the R factor of [a, b] / sqrt(N_k), its last entry as a constant: in one cone with the rest it costs digits."""
     cp = _cvxpy()
-    r = np.linalg.qr(np.column_stack([a, b]) / np.sqrt(len(b)), mode="r")
+    r: Host = np.asarray(np.linalg.qr(np.column_stack([a, b]) / np.sqrt(len(b)), mode="r"))
     constant = r[-1, -1] ** 2 if len(r) == r.shape[1] else 0.0  # fewer rows than columns: the last row is one of the others
     r = r[:-1] if constant else r
     return cp.sum_squares(r[:, :-1] @ x - r[:, -1]) + constant

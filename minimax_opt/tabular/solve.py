@@ -18,7 +18,7 @@ from minimax_opt.tabular.model import Model
 from minimax_opt.tabular.prepare import Prepared, Recipe, prepare
 
 REFERENCE_CELLS = 200_000  # entries of the matrix up to which cvxpy takes seconds
-IDLE = 1e-4  # weight below which only the penalty decides a group's loss
+IDLE = 1e-3  # weight below which only the penalty decides a group's loss
 RIDGE, TOLERANCE, L1_TOLERANCE = 1e-4, 1e-8, 1e-6
 
 
