@@ -60,11 +60,11 @@ class LeastSquaresTasks(RowTasks):
     """
 
     curvature = "quadratic"
-    _gram_stack: Array = None
+    _hessian_stack: Array = None
 
     def _set(self, data: RowData, names: list[Any] | None = None) -> None:
         super()._set(data, names)
-        self._gram_stack = None  # those of other rows
+        self._hessian_stack = None  # those of other rows
 
     def pointwise(self, z: Array) -> SquaredError:
         """(z - b)^2."""
@@ -75,22 +75,22 @@ class LeastSquaresTasks(RowTasks):
         if not self.data.grams_pay():
             return super().hessian_at(evaluation, weights)
         n = self.data.n_variables
-        return ((2.0 * weights) @ self._grams().reshape(-1, n * n)).reshape(n, n)
+        return (weights @ self._hessians().reshape(-1, n * n)).reshape(n, n)
 
     def quadratics(self) -> tuple[Host, Host, Host]:
         """(P, q, c): P_k = 2 A_k' C A_k, q_k = -2 A_k' C b_k, c_k = b_k' C b_k."""
         data = self.data
-        P = 2.0 * to_host(self._grams())
-        return P, -2.0 * to_host(data.jacobian(data.b)), to_host(data.mean(data.b * data.b))
+        return to_host(self._hessians()), -2.0 * to_host(data.jacobian(data.b)), to_host(data.mean(data.b * data.b))
 
-    def _grams(self) -> Array:
-        """A_k' C A_k of every task, shape (K, n, n), kept where they are of use again."""
-        if self._gram_stack is not None:
-            return self._gram_stack
-        grams = self.data.grams()
+    def _hessians(self) -> Array:
+        """2 A_k' C A_k of every task, shape (K, n, n), kept where they are of use again."""
+        if self._hessian_stack is not None:
+            return self._hessian_stack
+        hessians = self.data.grams()
+        hessians *= 2.0
         if self.data.grams_pay():
-            self._gram_stack = grams
-        return grams
+            self._hessian_stack = hessians
+        return hessians
 
 
 __all__ = ["LeastSquaresTasks", "SquaredError"]
