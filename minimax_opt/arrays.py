@@ -76,6 +76,8 @@ def to_host(a: Array) -> Host:
 
 def is_sparse(a: Any) -> bool:
     """Whether `a` is a matrix of scipy.sparse or a torch tensor of a sparse layout; loads nothing."""
+    if isinstance(a, np.ndarray):
+        return False
     if isinstance(a, torch.Tensor):
         return a.layout != torch.strided
     scipy_sparse = sys.modules.get("scipy.sparse")  # what is not loaded cannot have made `a`

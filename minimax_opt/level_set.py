@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minimax_opt.arrays import Host, to_host
-from minimax_opt.level_set_inside import EPS, Growth, radius_at_centre, radius_by_ball
+from minimax_opt.level_set_inside import Growth, radius_at_centre, radius_by_ball
 from minimax_opt.minorant import nearest_minorant
 
 if TYPE_CHECKING:
@@ -61,13 +61,17 @@ def _radius_by_trades(point: Point, weights: Host, scale: Host | float) -> float
     by_span = problem.tasks.curvature == "affine" and problem.simple is None
     if not quadratic and not by_span and growth.count + len(givers) < problem.n_variables:
         return np.inf  # some direction is left: spare the Jacobian and the spectrum
-    jacobian, losses = to_host(point.jacobian()) / scale, to_host(point.losses)
+    jacobian, losses = to_host(point.jacobian()), to_host(point.losses)
+    rows = jacobian[givers]  # the one copy of this size: it may be that of the data
+    rows -= jacobian[receiver]
+    rows /= scale
+    rows *= amounts[:, None]
     if by_span and not quadratic and len(givers) < problem.n_variables:
-        basis = _row_space(jacobian[weights > 0])
+        basis = _row_space(jacobian[weights > 0] / scale)
         if basis is None:
             return np.inf
-        jacobian = jacobian @ basis
-    growth.add(amounts[:, None] * (jacobian[givers] - jacobian[receiver]), np.abs(amounts * (losses[givers] - losses[receiver])))
+        rows = rows @ basis
+    growth.add(rows, np.abs(amounts * (losses[givers] - losses[receiver])))
     if quadratic:
         units = np.broadcast_to(scale, (problem.n_variables,))
         growth.hessian = point.hessian(problem.space.asarray(weights)) / np.outer(units, units)
@@ -84,7 +88,7 @@ def _row_space(jacobian: Host) -> Host | None:
     used = length > 0
     _, singular, basis = np.linalg.svd(jacobian[:, used] / length[used], full_matrices=False)
     relative = singular / singular[0] if len(singular) else singular
-    noise = 4 * EPS * np.sqrt(max(jacobian.shape))
+    noise = 4 * np.finfo(float).eps * np.sqrt(max(jacobian.shape))
     if np.any((relative > noise) & (relative < 1e-10)):
         return None
     span = np.zeros((len(length), int(np.count_nonzero(relative > noise))))

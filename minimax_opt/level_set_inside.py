@@ -33,7 +33,7 @@ from minimax_opt.minorant import Minorant, nearest_minorant
 if TYPE_CHECKING:
     from minimax_opt.problem import Point
 
-EPS = float(np.finfo(float).eps)
+BLOCK = 4096  # rows that are scaled at a time
 CENTRE_MOST = 500  # variables; a step costs of the order of their cube
 CENTRE_STEPS = 50  # about ten are needed; where no v in W has grad F_v(x) = 0, none suffice
 
@@ -48,7 +48,9 @@ class Growth:
         U - G(x) >= 0, rounded up.
     slope : float
         |grad G(x) / scale|, rounded up.
-    rows, offsets : ndarray, shapes (m, n), (m,)
+    eps : float
+        Unit rounding of the rows.
+    rows, offsets : lists of ndarray, shapes (m, n), (m,)
         |rows_j h| <= sigma + offsets_j + slope |h|.
     hessian : ndarray, shape (n, n), or None
         h'Hh/2 <= sigma + slope |h|.
@@ -58,6 +60,7 @@ class Growth:
 
     sigma: float
     slope: float
+    eps: float
     rows: list[Host] = field(default_factory=list)
     offsets: list[Host] = field(default_factory=list)
     hessian: Host | None = None
@@ -67,7 +70,9 @@ class Growth:
     def of(cls, best: Minorant, point: Point, scale: Host | float) -> Self:
         """What G alone gives: sigma, slope, and the trades at its kinks."""
         growth = cls(
-            max(point.value - best.value, 0.0) + rounding(point), norm(best.gradient / scale) + norm(best.rounding / scale)
+            max(point.value - best.value, 0.0) + rounding(point),
+            norm(best.gradient / scale) + norm(best.rounding / scale),
+            point.problem.eps,
         )
         if best.kinks is not None:
             kink, room = best.kinks
@@ -95,28 +100,37 @@ class Growth:
         """The largest |h| that the inequalities allow among |h| <= radius."""
         gram, level, least = None, 0, self.sigma + self.slope * radius
         if self.rows:
-            scaled = np.vstack(self.rows) / (least + np.concatenate(self.offsets))[:, None]
-            gram, level = scaled.T @ scaled / len(scaled), 1
+            grams = [_gram(rows, 1.0 / (least + offsets)) for rows, offsets in zip(self.rows, self.offsets, strict=True)]
+            gram, level = np.add.reduce(grams) / self.count, 1
         if self.hessian is not None:
             curved = self.hessian / (2 * least)
             gram, level = curved if gram is None else gram + curved, level + 1
         if self.spread is not None:
             scaled = self.spread[0] / (least + self.spread[1])
             gram, level = scaled.T @ scaled + (0.0 if gram is None else gram), level + 1
-        return np.inf if gram is None else _longest_axis(gram, level)
+        return np.inf if gram is None else _longest_axis(gram, level, self.eps)
+
+
+def _gram(rows: Host, factors: Host) -> Host:
+    """B'B for B = diag(factors) rows, block by block: the rows may be as many as the data."""
+    total = np.zeros((rows.shape[1],) * 2)
+    for first in range(0, len(rows), BLOCK):
+        scaled = rows[first : first + BLOCK] * factors[first : first + BLOCK, None]
+        total += scaled.T @ scaled
+    return total
 
 
 def rounding(point: Point) -> float:
     """What U - G(x) may be wrong by."""
-    return 4 * EPS * point.scale + 1e-140  # where all is zero: its inverse can be squared
+    return 4 * point.problem.eps * point.scale + 1e-140  # where all is zero: its inverse can be squared
 
 
-def _longest_axis(matrix: Host, level: float) -> float:
+def _longest_axis(matrix: Host, level: float, eps: float) -> float:
     """Max |h| over h'matrix h <= level, rounded up; inf for a singular matrix."""
     if not len(matrix):
         return 0.0
     smallest = float(np.linalg.eigvalsh(matrix)[0])
-    rounding = len(matrix) * EPS * float(np.trace(matrix))
+    rounding = len(matrix) * eps * float(np.trace(matrix))
     return float(np.sqrt(level / (smallest - rounding))) if smallest > rounding else np.inf
 
 
@@ -233,5 +247,5 @@ def _radius_inside(point: Point, inner: Host, reach: Host, normals: Host, rho: f
         growth.spread = (steepness, offset)
         return growth.radius()
     singular = np.linalg.svd(steepness, compute_uv=False)
-    excess = singular[-1] - len(singular) * EPS * singular[0] - growth.slope
+    excess = singular[-1] - len(singular) * problem.eps * singular[0] - growth.slope
     return float((growth.sigma + offset) / excess) if excess > 0 else np.inf

@@ -79,7 +79,7 @@ class SparseRows(HostRows):
     def leverage(self, factor: Host, weights: Host) -> float:
         """Rows come in the order of the upper bound sum_j |a_ij| |C^{-1} e_j|, until that falls below the largest norm found."""
         columns = np.linalg.norm(lapack.dtrtri(factor, lower=True)[0], axis=0)
-        bounds = (abs(self.A) @ columns) * (self.row_weights(weights) > 0)
+        bounds = (self._with_entries(abs(self.A.data)) @ columns) * (self.row_weights(weights) > 0)
         order, largest = np.argsort(-bounds, kind="stable"), 0.0
         for first in range(0, self.n_rows, PRUNED_ROWS):
             rows = order[first : first + PRUNED_ROWS]
@@ -91,12 +91,16 @@ class SparseRows(HostRows):
 
     @cached_property
     def _lengths_of_rows(self) -> Array:
-        A = self.A
-        return np.sqrt(csr_array((A.data**2, A.indices, A.indptr), shape=A.shape) @ np.ones(self.n_variables))
+        return np.sqrt(self._with_entries(self.A.data**2) @ np.ones(self.n_variables))
+
+    def _with_entries(self, entries: Host) -> csr_array:
+        """Other numbers in the same places, whose indices are shared."""
+        return csr_array((entries, self.A.indices, self.A.indptr), shape=self.A.shape)
 
     @cached_property
     def largest_entries(self) -> Host:
-        largest: Host = abs(self.A).max(axis=0).toarray()
+        largest = np.zeros(self.n_variables)
+        np.maximum.at(largest, self.A.indices, abs(self.A.data))
         return largest
 
     def take(self, index: Host) -> SparseRows:
