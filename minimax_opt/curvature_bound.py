@@ -90,8 +90,6 @@ def parabola_bound(point: Point, weights: Array, mu: float) -> float:
 
 def _singular_curvature_bound(point: Point, weights: Array) -> float:
     """The same bound where H has no reliable Cholesky factor: H = B'B, grad G = B'z, so nu = |Q'z| for any Q whose columns span B's range."""
-    from scipy.linalg import qr  # with pivots, which NumPy's has not
-
     root, regularizer = point.inner.square_root(weights), point.problem.regularizer
     if root is None or not (regularizer is None or isinstance(regularizer, Ridge)):
         return -np.inf
@@ -101,13 +99,7 @@ def _singular_curvature_bound(point: Point, weights: Array) -> float:
     if isinstance(regularizer, Ridge):
         strength = np.sqrt(np.diag(regularizer.hessian(point.problem.n_variables)))
         rows, v = np.vstack([rows, np.diag(strength)]), np.concatenate([v, strength * to_host(point.x)])
-    scale = np.linalg.norm(rows, axis=0)
-    basis, triangle = qr(rows / np.where(scale > 0, scale, 1.0), mode="economic", check_finite=False)
-    rotation, triangle, _ = qr(
-        triangle, mode="economic", pivoting=True, check_finite=False
-    )  # of the small factor: pivots are slow
-    sizes, noise = np.abs(triangle.diagonal()), 8 * np.sqrt(len(triangle)) * point.problem.eps
-    basis = basis @ rotation[:, sizes > noise * sizes[0]]  # the others are duplicates, no directions of B's range
+    basis, _ = range_basis(rows, point.problem.eps)
     leverage = np.linalg.norm(basis[: len(ratios)], axis=1)
     kappa = float(np.max(ratios * leverage, initial=0.0))
     rounding = 4 * point.problem.eps * np.sqrt(basis.shape[1] * magnitude(point))
@@ -116,6 +108,23 @@ def _singular_curvature_bound(point: Point, weights: Array) -> float:
         for value, z in _root_minorants(point, weights, rows, v)
     )
     return max(bounds, default=-np.inf)
+
+
+def range_basis(rows: Host, eps: float) -> tuple[Host, float]:
+    """An orthonormal basis, shape (M, rank), of the range of a matrix whose columns may depend on each other, to rounding.
+
+    And the condition number of the columns, of unit length, that do not: rounding may turn the basis by about eps times that.
+    """
+    from scipy.linalg import qr  # with pivots, which NumPy's has not
+
+    scale = np.linalg.norm(rows, axis=0)
+    basis, triangle = qr(rows / np.where(scale > 0, scale, 1.0), mode="economic", check_finite=False)
+    rotation, triangle, _ = qr(
+        triangle, mode="economic", pivoting=True, check_finite=False
+    )  # of the small factor: pivots are slow
+    sizes, noise = np.abs(triangle.diagonal()), 8 * np.sqrt(len(triangle)) * eps
+    spanning = sizes > noise * sizes[0]  # the others are duplicates, no directions of the range
+    return basis @ rotation[:, spanning], float(sizes[0] / sizes[spanning].min(initial=np.inf))
 
 
 def _root_minorants(point: Point, weights: Array, rows: Host, v: Host) -> Iterator[tuple[float, Host]]:
@@ -165,4 +174,4 @@ def magnitude(point: Point) -> float:
     return float(abs(point.inner.magnitudes).max()) + abs(point.penalty)
 
 
-__all__ = ["curvature_bound", "decrement", "parabola_bound"]
+__all__ = ["curvature_bound", "decrement", "parabola_bound", "range_basis"]

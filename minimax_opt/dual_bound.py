@@ -8,7 +8,9 @@ y0, d_i phi(a_i'y) >= d_i (u_i a_i'y - phi*(u_i)) and r(y) >= r(y0) + <grad r(y0
 where Q = Hess r: what is lost is a sum of nonnegative terms, free of cancellation.
 
 *Which u.* With m >= 0, u = phi'(z) + m A e and y0 = x + e solve the equation for He = -grad G(x), H = A'D diag(m) A + Q. With m = phi''(z) this is
-Newton's step, and as far as phi is quadratic between z and z + A e the loss is e'He / 2, half the squared Newton decrement. Rows that
+Newton's step, and as far as phi is quadratic between z and z + A e the loss is e'He / 2, half the squared Newton decrement. Where
+that leaves H singular (few rows with curvature, at a vertex of the worst case, say), all rows move, most those whose Fenchel-Young losses
+grow least, and the loss is linear in e. Rows that
 the step leads out of dom phi* are held at its ends, m_i = 0, in the next try. What is still outside is shrunk: t u with t < 1 is in dom phi*,
 which contains 0, and solves the equation with t s and t y0 where r has no linear term. (1 - t) F_w(x) + t G(x) takes the place of G(x),
 since h*(t s) <= t h*(s) for h >= 0.
@@ -21,12 +23,14 @@ which the losses are maximised.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minimax_opt import lapack
 from minimax_opt.arrays import Array, Host, norm, to_host
+from minimax_opt.curvature_bound import range_basis
 from minimax_opt.minorant import curved_minorants
 
 if TYPE_CHECKING:
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     from minimax_opt.tasks.row_dual import RowDual
 
 TRIES = 4  # sets of rows that may move
+RANGE_BYTES = 1e9  # a dense copy of the rows is not made beyond
 SOLVES = 2  # with one factor: the step, and what it missed by rounding
 
 
@@ -47,26 +52,49 @@ def dual_bound(point: Point, weights: Array) -> float:
     weights : array, shape (K,)
         A point w of the ambiguity set.
     """
-    rows = point.inner.dual(weights)
-    if rows is None or not point.problem.tasks.has_hessian:
+    regularizer = point.problem.regularizer
+    rows = point.inner.dual(weights, 0.0 * point.x if regularizer is None else regularizer.gradient(point.x))
+    if rows is None:
         return -np.inf
-    r = QuadraticPart(point)
-    point.problem.counts.nhev += 1
-    system = System.factored(rows.gram(rows.curvature) + r.Q, point.problem.eps)
-    if system is None:
-        return -np.inf
-    value = point.smooth_value(weights)
-    bounds = (
-        (1 - share) * value + share * below.value - loss
-        for below in curved_minorants(point, weights, system.H)
-        for share, loss in _losses(rows, r, system, below.gradient - to_host(point.gradient(weights)))
-    )
-    return max(bounds, default=-np.inf)
+    r, value, eps = QuadraticPart.of(point), point.smooth_value(weights), point.problem.eps
+    metrics = rows.curvature, rows.ease()  # every row may move where those with curvature do not suffice
+    for metric in metrics:
+        point.problem.counts.nhev += 1
+        system = System.factored(rows.gram(metric) + r.Q, eps)
+        if system is not None:
+            bounds = (
+                (1 - share) * value + share * below.value - loss
+                for below in curved_minorants(point, weights, system.H)
+                for share, loss in _losses(rows, r, metric, system, below.gradient - to_host(point.gradient(weights)))
+            )
+            return max(bounds, default=-np.inf)
+    return _bound_on_range(point, rows, r, metrics, value) if point.problem.simple is None else -np.inf
 
 
-def _losses(rows: RowDual, r: QuadraticPart, system: System | None, s: Host) -> Iterator[tuple[float, float]]:
+def _bound_on_range(point: Point, rows: RowDual, r: QuadraticPart, metrics: tuple[Array, Array], value: float) -> float:
+    """The bound where columns depend on each other: for y in coordinates of the range of (sqrt(D) A; sqrt(Q)), Q diagonal."""
+    ridge: Host = np.sqrt(r.Q.diagonal())
+    if 8.0 * rows.n_rows * len(ridge) > RANGE_BYTES or np.any(np.diag(ridge**2) != r.Q) or r.linear.any():
+        return -np.inf
+    roots = np.vstack([rows.roots(), np.diag(ridge)])
+    basis, condition = range_basis(roots, point.problem.eps)
+    if not basis.shape[1]:  # nothing depends on y
+        return value
+    n_rows = len(roots) - len(ridge)
+    upper, lower = basis[:n_rows], basis[n_rows:]
+    reduced = QuadraticPart(basis.T @ (roots @ r.x), lower.T @ lower, np.zeros(basis.shape[1]))
+    rows = rows.in_coordinates(upper, condition)
+    for metric in metrics:
+        system = System.factored(rows.gram(metric) + reduced.Q, point.problem.eps)
+        if system is not None:
+            losses = _losses(rows, reduced, metric, system, reduced.linear)
+            return max((value - loss for _, loss in losses), default=-np.inf)
+    return -np.inf
+
+
+def _losses(rows: RowDual, r: QuadraticPart, metric: Array, system: System | None, s: Host) -> Iterator[tuple[float, float]]:
     """(t, what is lost) for one G, while the rows that may move become fewer."""
-    u, e, metric = rows.u, np.zeros(len(s)), rows.curvature
+    u, e = rows.u, np.zeros(len(s))
     for _ in range(TRIES):
         if system is None:
             return
@@ -78,8 +106,8 @@ def _losses(rows: RowDual, r: QuadraticPart, system: System | None, s: Host) -> 
         distance = system.distance(residual, sizes.sums + r.sizes(e) + np.abs(s))
         margin = metric * system.along(sizes.entries, distance)
         share = rows.share(u, margin)
-        if share == 1.0 or r.homogeneous:
-            yield share, rows.gap(u, margin, share) + r.gap(e, share, distance)
+        if share == 1.0 or not r.linear.any():
+            yield share, (1 + 16 * system.eps) * (rows.gap(u, margin, share) + r.gap(e, share, distance))
         if share == 1.0:
             return
         u, inside = rows.clipped(u, margin)
@@ -87,44 +115,44 @@ def _losses(rows: RowDual, r: QuadraticPart, system: System | None, s: Host) -> 
         system = System.factored(rows.gram(metric) + r.Q, system.eps)
 
 
+@dataclass(frozen=True)
 class QuadraticPart:
-    """r around x, on the host.
+    """r around x, on the host: r(y) = y'Qy / 2 + linear'y + const.
 
     Attributes
     ----------
-    Q : ndarray, shape (n, n), or 0.0
-        Hess r.
-    homogeneous : bool
-        Whether r has no linear term.
+    x : ndarray, shape (n,)
+    Q : ndarray, shape (n, n)
+    linear : ndarray, shape (n,)
     """
 
-    def __init__(self, point: Point) -> None:
-        problem, self._x = point.problem, to_host(point.x)
-        self.Q: Any = 0.0
-        self._slope: Any = 0.0
-        self._linear: Any = 0.0
-        self._absent = problem.regularizer is None
-        if problem.regularizer is not None:
-            self.Q = problem.regularizer.hessian(problem.n_variables)
-            self._slope = to_host(problem.regularizer.gradient(point.x))
-            self._linear = to_host(problem.regularizer.gradient(0.0 * point.x))
-        self.homogeneous = not np.any(self._linear)
+    x: Host
+    Q: Host
+    linear: Host
 
-    def gradient(self, e: Host) -> Any:
+    @classmethod
+    def of(cls, point: Point) -> QuadraticPart:
+        """That of the problem at `point`, zero where it has none."""
+        r, x = point.problem.regularizer, to_host(point.x)
+        if r is None:
+            return cls(x, np.zeros((len(x), len(x))), np.zeros(len(x)))
+        return cls(x, r.hessian(len(x)), to_host(r.gradient(0.0 * point.x)))
+
+    def gradient(self, e: Host) -> Host:
         """The gradient of r at x + e."""
-        return 0.0 if self._absent else self._slope + self.Q @ e
+        gradient: Host = self.Q @ (self.x + e) + self.linear
+        return gradient
 
-    def sizes(self, e: Host) -> Any:
+    def sizes(self, e: Host) -> Host:
         """The terms that its rounding is measured by."""
-        return 0.0 if self._absent else np.abs(self.Q) @ (np.abs(self._x) + np.abs(e)) + np.abs(self._linear)
+        sizes: Host = np.abs(self.Q) @ (np.abs(self.x) + np.abs(e)) + np.abs(self.linear)
+        return sizes
 
     def gap(self, e: Host, share: float, distance: float) -> float:
         """(x - y0)'Q(x - y0) / 2 for y0 = `share` times x + e, where e is known to `distance`."""
-        if self._absent:
-            return 0.0
-        moved = (1.0 - share) * self._x - share * e
-        length = float(np.sqrt(max(moved @ self.Q @ moved, 0.0)))
-        return 0.5 * (length + share * distance) ** 2
+        moved = (1.0 - share) * self.x - share * e
+        length = max(float(moved @ self.Q @ moved), 0.0) ** 0.5
+        return 0.5 * (length + share * distance) ** 2 if self.Q.any() else 0.0
 
 
 class System:

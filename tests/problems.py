@@ -88,6 +88,53 @@ def logistic(name, n_tasks=5, n=4, rows=30, seed=0, cond=1.0, **extra):
     return Case(name, mo.LogisticTasks(designs, signs), expressions, **extra)
 
 
+def huber(name, n_tasks=5, n=4, rows=30, seed=0, delta=1.0, **extra):
+    rng, designs, solutions = _rows(seed, n_tasks, n, rows)
+    targets = [A @ s + rng.standard_t(2, len(A)) for A, s in zip(designs, solutions, strict=True)]
+
+    def expressions(x):
+        return [cp.sum(cp.huber(A @ x - b, delta)) / (2 * len(b)) for A, b in zip(designs, targets, strict=True)]
+
+    return Case(name, mo.HuberTasks(designs, targets, delta=delta), expressions, **extra)
+
+
+def poisson(name, n_tasks=5, n=4, rows=30, seed=0, **extra):
+    rng, designs, solutions = _rows(seed, n_tasks, n, rows)
+    counts = [rng.poisson(np.exp(0.5 * A @ s)).astype(float) for A, s in zip(designs, solutions, strict=True)]
+
+    def expressions(x):
+        return [cp.sum(cp.exp(A @ x) - cp.multiply(b, A @ x)) / len(b) for A, b in zip(designs, counts, strict=True)]
+
+    return Case(name, mo.PoissonTasks(designs, counts), expressions, **extra)
+
+
+def multinomial(name, n_tasks=4, n=3, rows=40, n_classes=3, seed=0, **extra):
+    rng = np.random.default_rng(seed)
+    designs = [rng.standard_normal((rows, n)) for _ in range(n_tasks)]
+    labels = [(A @ rng.standard_normal((n, n_classes)) + rng.gumbel(size=(rows, n_classes))).argmax(1) for A in designs]
+
+    def expressions(x):
+        X = cp.reshape(x, (n, n_classes), order="C")
+        own = [np.eye(n_classes)[b] for b in labels]
+        return [
+            (cp.sum(cp.log_sum_exp(A @ X, axis=1)) - cp.sum(cp.multiply(y, A @ X))) / rows
+            for A, y in zip(designs, own, strict=True)
+        ]
+
+    return Case(name, mo.MultinomialTasks(designs, labels, n_classes=n_classes), expressions, **extra)
+
+
+def quantile(name, n_tasks=4, n=4, rows=25, seed=0, level=0.3, **extra):
+    rng, designs, solutions = _rows(seed, n_tasks, n, rows)
+    targets = [A @ s + rng.standard_normal(len(A)) for A, s in zip(designs, solutions, strict=True)]
+
+    def expressions(x):
+        residuals = [b - A @ x for A, b in zip(designs, targets, strict=True)]
+        return [cp.sum(cp.maximum(level * r, (level - 1) * r)) / len(b) for r, b in zip(residuals, targets, strict=True)]
+
+    return Case(name, mo.QuantileTasks(designs, targets, quantile=level), expressions, **extra)
+
+
 def affine(name, n_tasks=12, n=4, seed=0, **extra):
     """Bounded below: a convex combination of the gradients vanishes."""
     rng = np.random.default_rng(seed)
@@ -143,6 +190,20 @@ BASE = [
     logistic("logistic", ridge=1e-3),
     logistic("logistic free", seed=1, rows=60),
     logistic("logistic ill-conditioned", cond=1e3, ridge=1e-8, seed=2, rows=60, hard=True),
+    huber("huber"),
+    huber("huber nearly absolute", delta=0.02, seed=1, hard=True),
+    huber("huber wide with ridge", n_tasks=3, n=20, rows=8, seed=2, ridge=1e-2),
+    huber("huber with L1", seed=3, l1=0.1),
+    huber("huber in a box", seed=4, ridge=0.1, domain=mo.Box(-0.3, 0.5), domain_constraints=lambda x: [x >= -0.3, x <= 0.5]),
+    poisson("poisson", seed=1),
+    poisson("poisson with ridge", seed=2, ridge=1e-2),
+    multinomial("multinomial"),
+    multinomial("multinomial with ridge", seed=1, ridge=1e-2),
+    quantile("quantile", hard=True),
+    quantile("quantile, unequal rows", rows=[9, 40, 17, 30], seed=1, level=0.9, hard=True),
+    quantile("quantile one task", n_tasks=1, rows=60, seed=2, level=0.5, hard=True),
+    quantile("quantile with ridge", seed=3, ridge=0.1, hard=True),
+    quantile("quantile wide with ridge", n_tasks=3, n=30, rows=8, seed=4, ridge=1e-2, hard=True),
     affine("affine", hard=True),
     affine("affine with ridge", seed=1, ridge=0.1),
     affine("affine with domain", seed=2, domain=mo.Box(-1.0, 1.0), domain_constraints=lambda x: [x >= -1, x <= 1]),
@@ -164,11 +225,23 @@ BASE = [
 ]
 
 
+FAMILIES = ("huber", "poisson with ridge", "multinomial", "quantile")
+
+
 def with_sets():
     """Every kind of losses under every set."""
     cases = []
     named = {base.name: base for base in BASE}
-    for name in ("lsq", "logistic", "affine with ridge", "quadratic", "lsq with L1", "logistic nonnegative", "affine with L1"):
+    for name in (
+        "lsq",
+        "logistic",
+        "affine with ridge",
+        "quadratic",
+        "lsq with L1",
+        "logistic nonnegative",
+        "affine with L1",
+        *FAMILIES,
+    ):
         cases += [
             replace(named[name], name=f"{name} / {label}", ambiguity=chosen)
             for label, chosen in SETS.items()

@@ -132,6 +132,15 @@ def rayleigh_quotient(point: Point, weights: Host, direction: Host, generator: n
     return curvature / float(s @ s) if np.isfinite(curvature) and curvature > 1e-8 * norm(s) * size else None
 
 
+def singular(matrix: Host) -> bool:
+    """Whether a positive semidefinite matrix, scaled to unit diagonal, has a condition number above 1e10."""
+    scale = np.sqrt(matrix.diagonal())
+    if not scale.min() > 0:
+        return True
+    factor, info = lapack.dpotrf(matrix / np.outer(scale, scale), lower=True)
+    return bool(info != 0 or lapack.dpocon(factor, 1.0, uplo="L")[0] < 1e-10)
+
+
 def _cholesky(matrix: Host) -> Host:
     """The lower Cholesky factor of `matrix`, with the least of a ladder of ridges that makes it definite."""
     diagonal = np.abs(matrix.diagonal())
@@ -146,4 +155,4 @@ def _cholesky(matrix: Host) -> Host:
     return lower
 
 
-__all__ = ["Metric", "Model", "rayleigh_quotient"]
+__all__ = ["Metric", "Model", "rayleigh_quotient", "singular"]

@@ -26,7 +26,7 @@ from minimax_opt.arrays import Array, Host, all_finite, norm
 from minimax_opt.problem import Point, Problem
 from minimax_opt.result import Status
 from minimax_opt.solvers.base import Solver, Target
-from minimax_opt.solvers.metric import Metric, rayleigh_quotient
+from minimax_opt.solvers.metric import Metric, rayleigh_quotient, singular
 from minimax_opt.solvers.simplex_qp import solve_simplex_qp
 from minimax_opt.solvers.sqp_state import EPS, TINY, SQPState, hessian_cost
 from minimax_opt.solvers.tangent import first_weights, gradients, least_weights
@@ -34,6 +34,7 @@ from minimax_opt.solvers.tangent import first_weights, gradients, least_weights
 MAX_TASKS = 3000  # the QP holds a few dense K x K matrices
 CHEAP = 10  # a Hessian of the cost of fewer iterations
 CORRECTIONS = 6  # of one step, at the most
+BORROWED = 0.1  # share of the old metric's curvature where a Hessian has none
 LEAST_CURVATURE = {
     True: 0.01,
     False: 0.2,
@@ -192,8 +193,14 @@ def _learn(problem: Problem, state: SQPState, length: float, A: Host) -> None:
 
 
 def _rebase(state: SQPState) -> None:
-    """Take Hess F_w at the state's point as the metric."""
-    state.metric, state.decreases = Metric(state.point.hessian(state.weights)), []
+    """Take Hess F_w at the state's point as the metric.
+
+    Where second derivatives jump (Huber losses), few rows may have any: directions without curvature then borrow some from the old metric.
+    """
+    hessian, length = state.point.hessian(state.weights), norm(state.direction)
+    if not state.point.problem.tasks.self_concordant and length > 0 and singular(hessian):
+        hessian.flat[:: len(hessian) + 1] += BORROWED * state.curvature / length**2
+    state.metric, state.decreases = Metric(hessian), []
 
 
 def _recover(problem: Problem, state: SQPState) -> SQPState:

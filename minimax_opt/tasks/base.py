@@ -70,8 +70,11 @@ class Evaluation(ABC):
         """
         return float("inf")
 
-    def dual(self, weights: Array) -> RowDual | None:
-        """The Fenchel dual of <w, f> at this x, for :mod:`minimax_opt.dual_bound`; None where it is not known."""
+    def dual(self, weights: Array, slope: Array) -> RowDual | None:
+        """The Fenchel dual of <w, f> at this x, for :mod:`minimax_opt.dual_bound`; None where it is not known.
+
+        `slope`, shape (n,), is the gradient of what is added to <w, f>.
+        """
         return None
 
     def square_root(self, weights: Array) -> tuple[Array, Array, Array] | None:
@@ -219,8 +222,8 @@ class HostEvaluation(Evaluation):
     def self_concordance(self, weights: Array, factor: Host) -> float:
         return self._inner.self_concordance(self._space.asarray(weights), factor)
 
-    def dual(self, weights: Array) -> RowDual | None:
-        return self._inner.dual(self._space.asarray(weights))
+    def dual(self, weights: Array, slope: Array) -> RowDual | None:
+        return self._inner.dual(self._space.asarray(weights), self._space.asarray(slope))
 
     def square_root(self, weights: Array) -> tuple[Array, Array, Array] | None:
         return self._inner.square_root(self._space.asarray(weights))

@@ -11,7 +11,8 @@ from minimax_opt.arrays import Array, norm
 from minimax_opt.tasks.row_dual import RowDual
 from minimax_opt.tasks.rows import RowEvaluation, RowTasks, numeric_library
 
-SHARES = 10.0 ** -np.arange(0, 15)  # barrier parameters that are tried, relative to the worst loss
+LEAST_COST = 1e-10  # relative to the targets: a row that is fitted exactly has none, and the costs' range is the condition number of a matrix
+SHARES = 10.0 ** -np.arange(0, 15)  # barrier parameters that are tried, relative to the mean size of targets and losses
 
 
 class PinballLoss:
@@ -36,10 +37,10 @@ class PinballLoss:
         return (self._high - u) * r.clip(0.0, None) + (u - self._low) * (-r).clip(0.0, None)
 
     def central(self, barrier: Array) -> tuple[Array, Array]:
-        r"""(u, m): the slopes argmax_u u r + barrier (log(u - low) + log(high - u)), strictly between low and high, and how readily each moves.
+        r"""The slopes u = argmax_u u r + barrier (log(u - low) + log(high - u)), strictly between low and high, and what it costs to change each.
 
         u = low nu/alpha + high nu/beta where alpha - beta = (high - low) r and nu/alpha + nu/beta = 1, nu = barrier: what an interior point has at
-        r. Changing u by e costs the dual value |r e|, hence m = 1 / max(alpha, beta), about 1 / (|r| + nu).
+        r. Changing u by e costs the dual value |r e|, hence the cost max(alpha, beta), about |r| + nu.
         """
         xp = numeric_library(self.residual)
         width = (self._high - self._low) * self.residual
@@ -47,7 +48,7 @@ class PinballLoss:
         larger = barrier + 0.5 * (root + abs(width))
         small, large = barrier / larger, larger / (2.0 * barrier + root)  # they sum to one
         below, above = xp.where(width > 0, small, large), xp.where(width > 0, large, small)
-        return self._low * below + self._high * above, 1.0 / larger
+        return self._low * below + self._high * above, larger
 
 
 class QuantileTasks(RowTasks):
@@ -124,18 +125,20 @@ class QuantileEvaluation(RowEvaluation):
     tasks: QuantileTasks
     _pointwise: PinballLoss
 
-    def dual(self, weights: Array) -> RowDual:
-        """The dual around the central slopes, for the barrier parameter that comes closest to A'D u = 0 at this x.
+    def dual(self, weights: Array, slope: Array) -> RowDual:
+        """The dual around the central slopes, for the barrier parameter that comes closest to A'D u + slope = 0 at this x.
 
         Near a solution the slopes of the rows that it fits exactly are anywhere between the two ends, and no derivative at x tells where. The
-        central path does: at its x(mu), A'D u(mu) = 0.
+        central path does: at its x(mu), the sum vanishes for u(mu).
         """
         data = self.tasks.data
         d = data.row_weights(weights)
-        barriers = float(d @ self._pointwise.value) / data.n_rows / d.clip(1e-30 * float(d.max()), None)
+        size = float(d @ (self._pointwise.value + abs(data.b))) or 1.0
+        barriers = size / data.n_rows / d.clip(1e-30 * float(d.max()), None)
         tried = [self._pointwise.central(share * barriers) for share in SHARES]
-        misses = [norm(data.combine(d * u, weights)) for u, _ in tried]
-        return RowDual(data, weights, self._pointwise, tried[int(np.argmin(misses))], self.tasks.dual_domain)
+        misses = [norm(data.combine(d * u, weights) + slope) for u, _ in tried]
+        u, costs = tried[int(np.argmin(misses))]
+        return RowDual(data, weights, self._pointwise, (u, 1.0 / (costs + LEAST_COST * size)), self.tasks.dual_domain)
 
 
 def _inside(quantile: Any) -> float:

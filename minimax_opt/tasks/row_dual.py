@@ -19,6 +19,9 @@ from minimax_opt.arrays import Array, Host, to_host
 if TYPE_CHECKING:
     from minimax_opt.tasks.row_data import RowData
 
+SHRINKAGE = 0.01  # of slopes, to see what it costs
+PREFERENCE = 1e-4  # of rows where that is cheap
+
 
 class Sizes(NamedTuple):
     """Bounds, shape (n,): |a_ij| <= entries_j, and sum_i d_i |values_i a_ij| <= sums_j."""
@@ -49,6 +52,7 @@ class RowDual:
         self._data, self._weights, self._pointwise, self._domain = data, weights, pointwise, domain
         self._d = data.row_weights(weights)
         self.u, self.curvature = derivatives
+        self.n_rows = data.n_rows
 
     def product(self, e: Host) -> Array:
         """A e, shape (M,)."""
@@ -61,6 +65,16 @@ class RowDual:
     def gram(self, values: Array) -> Host:
         """A'D diag(values) A for values >= 0, shape (n, n)."""
         return to_host(self._data.gram(self._d * values, self._weights))
+
+    def ease(self) -> Array:
+        """Weights m in (0, 1], shape (M,), for all rows: large where it costs little to shrink u_i, by the Fenchel-Young losses.
+
+        About 1 for the rows that lose nothing to first order, PREFERENCE^2 for those of the mean loss: the former move alone where they suffice.
+        """
+        cost = self._pointwise.fenchel_young((1.0 - SHRINKAGE) * self.u)
+        mean = float(self._d @ cost) or 1.0
+        ease: Array = (PREFERENCE / (cost / mean + PREFERENCE)) ** 2
+        return ease
 
     def sizes(self, values: Array) -> Sizes:
         """What rounding in :meth:`product` and :meth:`combine` is measured by."""
@@ -84,6 +98,40 @@ class RowDual:
         xp = _library(u)
         ends = [self._pointwise.fenchel_young(xp.clip(share * end, *self._domain)) for end in (u + margin, u - margin)]
         return float(self._d @ xp.maximum(*ends))
+
+    def roots(self) -> Host:
+        """sqrt(D) A, shape (M, n), on the host."""
+        everything: Any = slice(0, self._data.n_rows)
+        return to_host(self._data.scaled(everything, self._d**0.5))
+
+    def in_coordinates(self, basis: Host, condition: float) -> RowDual:
+        """The same for y = T c, where sqrt(D) A T = `basis`, shape (M, rank), orthonormal, but for rounding times `condition`."""
+        return _RowDualInCoordinates(self, basis, condition)
+
+
+class _RowDualInCoordinates(RowDual):
+    def __init__(self, original: RowDual, basis: Host, condition: float) -> None:
+        vars(self).update(vars(original))
+        self._condition = condition
+        root = to_host(self._d) ** 0.5
+        self._rows = basis / np.where(root > 0, root, 1.0)[:, None]
+
+    def product(self, e: Host) -> Array:
+        return self._data.space.asarray(self._rows @ e)
+
+    def combine(self, values: Array) -> Host:
+        combined: Host = to_host(self._d * values) @ self._rows
+        return combined
+
+    def gram(self, values: Array) -> Host:
+        scaled = self._rows * (to_host(self._d * values) ** 0.5)[:, None]
+        gram: Host = scaled.T @ scaled
+        return gram
+
+    def sizes(self, values: Array) -> Sizes:
+        largest = np.abs(self._rows).max(0)
+        turned = self._condition * len(largest) ** 0.5 * float(self._d @ (values * values)) ** 0.5
+        return Sizes(largest, largest * float(self._d @ abs(values)) + turned)
 
 
 def _library(a: Array) -> Any:

@@ -122,9 +122,11 @@ class RowEvaluation(Evaluation):
         rho = self.tasks.third_derivative_ratio
         return rho * self.tasks.data.leverage(factor, weights) if 0 < rho < np.inf else rho
 
-    def dual(self, weights: Array) -> RowDual | None:
-        domain = self.tasks.dual_domain
-        return None if domain is None else RowDual(self.tasks.data, weights, self._pointwise, (self.first, self.second), domain)
+    def dual(self, weights: Array, slope: Array) -> RowDual | None:
+        data, domain = self.tasks.data, self.tasks.dual_domain
+        if domain is None or not data.offers(data.n_variables):
+            return None
+        return RowDual(data, weights, self._pointwise, (self.first, self.second), domain)
 
     def square_root(self, weights: Array) -> tuple[Array, Array, Array] | None:
         tasks = self.tasks
