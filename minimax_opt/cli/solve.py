@@ -55,7 +55,7 @@ def _add_problem(solve: Any) -> None:
         "--loss",
         default="auto",
         metavar="LOSS",
-        help="auto (by the target), least-squares, logistic, multinomial, huber[:DELTA] or poisson (default: auto)",
+        help="auto (by the target), least-squares, logistic, multinomial, huber[:DELTA], quantile[:QUANTILE] or poisson (default: auto)",
     )
     problem.add_argument(
         "--ambiguity",

@@ -130,6 +130,16 @@ FAMILIES: dict[str, Family] = {
         unit="({target})²",
         parameter="delta",
     ),
+    "quantile": Family(
+        tasks=lambda A, b, loss: mo.QuantileTasks(A, b, quantile=loss.parameter),
+        rows=lambda cp, z, b, loss: cp.sum(cp.maximum(loss.parameter * (b - z), (loss.parameter - 1.0) * (b - z))),
+        response=_identity,
+        target="number",
+        label="mean pinball loss, quantile {parameter:g}",
+        unit="{target}",
+        parameter="quantile",
+        default=0.5,
+    ),
     "poisson": Family(
         tasks=lambda A, b, loss: PoissonDevianceTasks(A, b),
         rows=lambda cp, z, b, loss: cp.sum(cp.exp(z) - cp.multiply(b, z)) + np.sum(xlogy(b, b) - b),

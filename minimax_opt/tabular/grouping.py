@@ -100,15 +100,15 @@ def parse_groups(frame: Any, specs: Sequence[str]) -> Grouping:
 def fit_groups(grouping: Grouping, frame: Any, min_size: int) -> tuple[Grouping, list[tuple[str, str]]]:
     """Fix the groups of the training rows, those of fewer than `min_size` rows merged into one; and say so."""
     counts = Counter(grouping.labels(frame))
-    if len(counts) > 2 and len(counts) > 0.5 * len(frame):
-        spec = " and ".join(f"`{column.name}`" for column in grouping.columns)
-        raise TableError(
-            f"{spec} would make {len(counts):,} groups of {len(frame):,} rows. Choose a column with fewer values, or bins: "
-            f"`--group {grouping.columns[0].name}:4`."
-        )
     small = [name for name, rows in counts.items() if rows < min_size]
     merged = tuple(in_order(small)) if len(small) > 1 else ()
     kept = in_order([name for name in counts if name not in merged])
+    if len(kept) > 2 and len(kept) > 0.5 * len(frame):
+        spec = " and ".join(f"`{column.name}`" for column in grouping.columns)
+        raise TableError(
+            f"{spec} would make {len(kept):,} groups of {len(frame):,} rows. Choose columns with fewer values, bins of a number "
+            "(`--group COL:4`), or merge small groups (`--min-group-size`)."
+        )
     grouping = replace(grouping, groups=(*kept, *([SMALL] if merged else [])), merged=merged)
     notes = [("groups", _sentence(grouping))]
     if merged:

@@ -167,7 +167,7 @@ def _loss(kind: str, parameter: float | None, target: Target, b: Host) -> Loss:
     family = FAMILIES[kind]
     if family.parameter and parameter is None:
         parameter = _robust_scale(b) if family.default is None else family.default
-    return Loss(
+    loss = Loss(
         kind=kind,
         label=family.label.format(parameter=parameter),
         unit=family.unit.format(target=target.name),
@@ -175,6 +175,12 @@ def _loss(kind: str, parameter: float | None, target: Target, b: Host) -> Loss:
         parameter=float("nan") if parameter is None else parameter,
         n_classes=len(target.classes) if family.target == "classes" else 1,
     )
+    if family.parameter:
+        try:
+            family.tasks([np.ones((1, 1))], [np.zeros(1)], loss)  # let the family judge its number
+        except ValueError as error:
+            raise TableError(f"`--loss {kind}`: {error}") from None
+    return loss
 
 
 def _robust_scale(values: Host) -> float:

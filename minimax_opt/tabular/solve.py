@@ -76,7 +76,8 @@ def solve_table(
         The columns whose values are the groups, or ``"COL:BINS"`` for bins of a number; several make intersections. They are no
         features unless `features` names them. Rows without a group are dropped.
     loss : str
-        "auto" (by the target), "least-squares", "logistic", "multinomial", "huber" or "huber:DELTA", "poisson".
+        "auto" (by the target), "least-squares", "logistic", "multinomial", "poisson", "huber" or "huber:DELTA", "quantile" or
+        "quantile:QUANTILE".
     ambiguity : str
         "simplex" (the worst group), "cvar:TAIL_FRACTION", "kl:RADIUS" or "chi-square:RADIUS".
     floor : float

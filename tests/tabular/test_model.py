@@ -21,6 +21,7 @@ pd = pytest.importorskip("pandas")
 TARGETS = [
     ("wage", "least-squares"),
     ("wage", "huber"),
+    ("wage", "quantile"),
     ("visits", "poisson"),
     ("rich", "logistic"),
     ("level", "multinomial"),
@@ -50,7 +51,7 @@ def test_predictions_follow_their_definition(solved, people, which):
     _, loss, model = solved
     z = expected(model, people, which)
     prediction = model.predict(people, which)
-    if loss in ("least-squares", "huber"):
+    if loss in ("least-squares", "huber", "quantile"):
         np.testing.assert_allclose(prediction, z[:, 0], rtol=1e-10)
     elif loss == "poisson":
         np.testing.assert_allclose(prediction, np.exp(z[:, 0]), rtol=1e-10)

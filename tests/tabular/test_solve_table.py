@@ -12,7 +12,14 @@ from minimax_opt.tabular.evaluate import held_out_text
 
 pd = pytest.importorskip("pandas")
 
-TARGET = {"least-squares": "wage", "huber": "wage", "poisson": "visits", "logistic": "rich", "multinomial": "level"}
+TARGET = {
+    "least-squares": "wage",
+    "huber": "wage",
+    "quantile": "wage",
+    "poisson": "visits",
+    "logistic": "rich",
+    "multinomial": "level",
+}
 
 
 def row_losses(model, frame, which="worst_case"):
@@ -25,6 +32,9 @@ def row_losses(model, frame, which="worst_case"):
     if kind == "poisson":  # half the deviance: log-likelihood of the data's own means less that of the model's
         return (xlogy(y, y) - y - gammaln(y + 1.0)) - (xlogy(y, z) - z - gammaln(y + 1.0))
     r = np.abs(z - y)
+    if kind == "quantile":
+        q = model.loss.parameter
+        return np.where(y >= z, q * r, (1.0 - q) * r)
     if kind == "huber":
         delta = model.loss.parameter
         return np.where(r <= delta, r**2 / 2.0, delta * (r - delta / 2.0))
@@ -189,6 +199,8 @@ def test_a_consequence_of_the_target_is_told(people):
         ({"groups": ()}, "Name at least one column of groups"),
         ({"loss": "hinge"}, "`--loss` must be one of auto, least-squares"),
         ({"loss": "logistic:2"}, "takes no number"),
+        ({"loss": "huber:-1"}, "`--loss huber`: `delta`"),
+        ({"loss": "quantile:1"}, "`--loss quantile`: `quantile`"),
         ({"loss": "huber:wide"}, "'wide' is not a number"),
         ({"ambiguity": "ball"}, "`--ambiguity`: An ambiguity set is simplex"),
         ({"floor": 1.0}, "`--ambiguity`: `floor` must be"),
