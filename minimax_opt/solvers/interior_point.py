@@ -20,11 +20,14 @@ from minimax_opt.problem import Point, Problem
 from minimax_opt.result import Status
 from minimax_opt.solvers.base import Solver, State, Target
 from minimax_opt.solvers.interior_point_adversary import Adversary
-from minimax_opt.solvers.interior_point_kkt import Linearisation, Step
+from minimax_opt.solvers.interior_point_domain import SUPPORTED, DomainRows
+from minimax_opt.solvers.interior_point_iterate import Step
+from minimax_opt.solvers.interior_point_kkt import Linearisation
 from minimax_opt.solvers.interior_point_move import lengths_of, limits_of, moved, next_damping, search
-from minimax_opt.solvers.interior_point_start import first_iterate, improved, warm_iterate
+from minimax_opt.solvers.interior_point_start import first_iterate, improved, warm_iterate, with_domain
 from minimax_opt.solvers.recession import unbounded
 
+NEAR = 1e-3  # how far inside of the domain a warm start begins, relative to 1 + |x|
 LOWEST_GAP = 0.02  # mu stays above this share of what the target needs: further down, rounding grows and nothing is gained
 SHORT = 0.1  # below this length of the predictor its second-order term corrects nothing, and can drive the iterates off for good
 PATIENCE, PATIENCE_AT_TARGET = 25, 6  # iterations without progress
@@ -37,6 +40,8 @@ class InteriorPointState(State):
     Attributes
     ----------
     adversary : Adversary
+    rows : DomainRows or None
+        Of the domain and the 1-norm.
     start : Point
     target : Target
     warm : bool
@@ -50,6 +55,7 @@ class InteriorPointState(State):
     """
 
     adversary: Adversary = None  # type: ignore[assignment]
+    rows: DomainRows | None = None
     start: Point = None  # type: ignore[assignment]
     target: Target = None  # type: ignore[assignment]
     warm: bool = False
@@ -91,10 +97,8 @@ class InteriorPoint(Solver):
     def refuses(self, problem: Problem) -> str | None:
         """A domain, losses that are not convex, tasks without Hessians."""
         tasks = problem.tasks
-        if problem.domain is not None:
-            return "has no support for a `domain`; use method='accelerated', 'softmax-gd', 'mirror-prox' or 'descent-ascent'."
-        if problem.l1 is not None:
-            return "needs a smooth `regularizer`, without an L1 term; use method='accelerated'."
+        if not (problem.domain is None or isinstance(problem.domain, SUPPORTED)):
+            return f"has no support for {type(problem.domain).__name__} as `domain`; use method='accelerated'."
         if not problem.convex:
             return "needs convex losses; use method='sqp' for a stationary point, or pass convex=True if every loss is convex."
         if not tasks.has_jacobian or not (tasks.has_hessian or tasks.curvature == "affine"):
@@ -118,7 +122,10 @@ class InteriorPoint(Solver):
         adversary = Adversary(problem.ambiguity.constraints(problem.n_tasks))
         warm = weights0 is not None  # then it may be the solution already
         weights = adversary.member(adversary.prior if weights0 is None else adversary.unmixed(weights0))
-        return InteriorPointState(point, weights, certify=warm, adversary=adversary, start=point, target=target, warm=warm)
+        rows = None if problem.simple is None else DomainRows(problem)
+        return InteriorPointState(
+            point, weights, certify=warm, adversary=adversary, rows=rows, start=point, target=target, warm=warm
+        )
 
     def step(self, problem: Problem, state: InteriorPointState) -> InteriorPointState:
         """One Newton step from one factorisation; the first call finds the centre first."""
@@ -132,9 +139,13 @@ class InteriorPoint(Solver):
         point, share = search(problem, old, step, lengths[1])
         if not point.finite:
             return replace(state, point=point)
-        new = Linearisation(old.adversary, moved(problem, old, step, (lengths[0] * share, lengths[1] * share), point))
+        new = Linearisation(old.adversary, moved(problem, old, step, (lengths[0] * share, lengths[1] * share), point), state.rows)
         weights = old.adversary.member(new.u)
         estimate = point.value - point.weighted_value(weights) + old.decrement(new.gradient)
+        if new.domain is not None:
+            estimate += new.domain.gap
+            if estimate <= goal:
+                point, estimate = _snapped(problem, new, estimate, goal)
         idle = 0 if estimate < 0.9 * state.least else state.idle + 1
         stalled = idle >= (PATIENCE_AT_TARGET if state.least <= goal else PATIENCE)
         return InteriorPointState(
@@ -143,6 +154,7 @@ class InteriorPoint(Solver):
             certify=estimate <= goal,
             status=_ending(problem, state.start, point, stalled),
             adversary=state.adversary,
+            rows=state.rows,
             start=state.start,
             target=state.target,
             linear=new,
@@ -189,12 +201,26 @@ class InteriorPoint(Solver):
         return step, lengths_of(limits_of(linear, step, separate), min(max(0.9, 1.0 - mu / mean), 0.9995))
 
 
+def _snapped(problem: Problem, linear: Linearisation, estimate: float, goal: float) -> tuple[Point, float]:
+    """The point on the bounds and kinks that x all but touches, where the gap allows for that; and the gap."""
+    point = linear.iterate.point
+    touching = problem.at(linear.domain.rows.snapped(point.x))  # type: ignore[union-attr]
+    worse = touching.value - point.value
+    return (touching, estimate + worse) if estimate + worse <= goal else (point, estimate)
+
+
 def _begin(state: InteriorPointState) -> Linearisation:
     """The conditions at the first iterate: at x0 where the caller gave weights, else one Newton step further."""
+    adversary, rows = state.adversary, state.rows
     if state.warm:
-        return Linearisation(state.adversary, warm_iterate(state.point, state.adversary, state.weights))
-    point, scale = improved(state.point, state.adversary)
-    return Linearisation(state.adversary, first_iterate(point, state.adversary, scale))
+        point = state.point
+        if rows is not None:
+            point = point.problem.at(rows.inside(point.x, NEAR * (1.0 + np.abs(point.x))))
+        iterate = warm_iterate(point, adversary, state.weights)
+    else:
+        point, scale = improved(state.point, adversary, rows)
+        iterate = first_iterate(point, adversary, scale)
+    return Linearisation(adversary, with_domain(iterate, rows), rows)
 
 
 def _without_factor(problem: Problem, linear: Linearisation) -> Status:

@@ -19,6 +19,8 @@ class Adversary:
     ball : BallConstraint or None
     n_pairs : int
         Number of complementary pairs: K, K more with caps, one more with a ball.
+    last : int
+        The place of the ball's pair, where there is one.
     """
 
     def __init__(self, constraints: HostConstraints) -> None:
@@ -30,6 +32,7 @@ class Adversary:
         self.ball: BallConstraint | None = None if fixed else constraints.binding_ball
         self.offset = (1.0 - self.mix) * prior
         self.n_pairs = self.n_tasks * (1 + (self.cap is not None)) + (self.ball is not None)
+        self.last = self.n_pairs - 1
 
     def mixed(self, u: Host) -> Host:
         """The weights (1 - e) u + e q."""

@@ -18,60 +18,17 @@ cancellation, and the same for all sets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from minimax_opt import lapack
 from minimax_opt.arrays import Host
-from minimax_opt.problem import Point
 from minimax_opt.solvers.interior_point_adversary import Adversary
+from minimax_opt.solvers.interior_point_domain import DomainConditions, DomainRows
+from minimax_opt.solvers.interior_point_factor import Factor
+from minimax_opt.solvers.interior_point_iterate import Iterate, Right, Step
 
-PIVOT = 1e-14  # shift of a singular matrix of unit diagonal; refinement takes its effect back where the system is consistent
 BLOCK = 40_000  # numbers of a block of rows, which fit in the cache
 TRUSTED = 0.25  # share of a weight that the ball's second-order correction may move it by
-
-
-@dataclass
-class Iterate:
-    """One primal-dual point.
-
-    Attributes
-    ----------
-    point : Point
-        x, evaluated.
-    slack, multiplier : ndarray, shape (n_pairs,)
-        (u, z, v) and (s, y, eta), all > 0.
-    level : float
-        t.
-    """
-
-    point: Point
-    slack: Host
-    multiplier: Host
-    level: float
-
-
-@dataclass
-class Right:
-    """Right-hand sides once s, y, v are eliminated: du = D (rhs + C dx), dt = level + ..., deta = eta + ..."""
-
-    push: Host
-    rhs: Host
-    level: float
-    eta: float
-    ball: float
-
-
-@dataclass
-class Step:
-    """A change of all unknowns of an :class:`Iterate`, and what it was computed from."""
-
-    x: Host
-    slack: Host
-    multiplier: Host
-    level: float
-    right: Right
 
 
 class Linearisation:
@@ -81,12 +38,12 @@ class Linearisation:
     ----------
     u, w : ndarray, shape (K,)
     gradient : ndarray, shape (n,)
-        The residual of the condition on x, grad F_w(x).
+        The residual of the condition on x, grad F_w(x) and what the domain's rows add.
     complementarity : float
         Sum of the products of the pairs: the duality gap where all residuals vanish.
     """
 
-    def __init__(self, adversary: Adversary, iterate: Iterate) -> None:
+    def __init__(self, adversary: Adversary, iterate: Iterate, rows: DomainRows | None = None) -> None:
         self.adversary, self.iterate = adversary, iterate
         n_tasks, point = adversary.n_tasks, iterate.point
         self.u, self.s = iterate.slack[:n_tasks], iterate.multiplier[:n_tasks]
@@ -100,15 +57,20 @@ class Linearisation:
             self.cap_residual = adversary.cap - self.u - iterate.slack[n_tasks : 2 * n_tasks]
             self.residual -= iterate.multiplier[n_tasks : 2 * n_tasks]
         if adversary.ball is not None:
-            self.v, self.eta = float(iterate.slack[-1]), float(iterate.multiplier[-1])
+            self.v, self.eta = float(iterate.slack[adversary.last]), float(iterate.multiplier[adversary.last])
             self.slope = adversary.ball.gradient(self.u)
             self.ball_residual = adversary.ball.radius - adversary.ball.value(self.u) - self.v
             self.residual -= self.eta * self.slope
+        self.domain: DomainConditions | None = None
+        if rows is not None:
+            n_pairs = adversary.n_pairs
+            self.domain = DomainConditions(rows, point.x, iterate.slack[n_pairs:], iterate.multiplier[n_pairs:])
+            self.gradient = self.gradient + self.domain.gradient
 
     def factor(self, damping: float = 0.0) -> bool:
         """Factor the n x n matrix plus `damping` times its diagonal; whether that worked."""
         adversary, n_tasks = self.adversary, self.adversary.n_tasks
-        self.ratio = self.iterate.multiplier / self.iterate.slack
+        self.ratio = self.iterate.multiplier[: adversary.n_pairs] / self.iterate.slack[: adversary.n_pairs]
         stiffness = self.ratio[:n_tasks]
         if adversary.cap is not None:
             stiffness = stiffness + self.ratio[n_tasks : 2 * n_tasks]
@@ -123,7 +85,14 @@ class Linearisation:
             self._regress_on_ball()
             self.level_slope = self.mean - self.slope_mean * self.coefficients
             matrix += self.v_per_eta * np.multiply.outer(self.coefficients, self.coefficients)
-        return self._cholesky(self._add_rows(matrix), damping)
+        fixed, balanced = None, False
+        if self.domain is not None:
+            np.einsum("ii->i", matrix)[:] += self.domain.diagonal()
+            fixed, balanced = self.domain.rows.fixed, self.domain.rows.balanced
+        self.factored = Factor(self._add_rows(matrix), damping, fixed, balanced)
+        if damping and self.factored.found:  # of the Hessian too, which the refinement multiplies with
+            np.einsum("ii->i", self.hessian)[:] += damping * self.factored.diagonal
+        return self.factored.found
 
     def _regress_on_ball(self) -> None:
         """Regress the rows on R' too, beside 1."""
@@ -146,33 +115,9 @@ class Linearisation:
             matrix = lapack.dsyrk(1.0, part.T, beta=1.0, c=matrix.T, lower=1, overwrite_c=1).T
         return matrix.T
 
-    def _cholesky(self, matrix: Host, damping: float) -> bool:
-        """The factor of the matrix, its diagonal raised as little as a factor needs."""
-        diagonal = matrix.diagonal()
-        largest = float(diagonal.max())
-        if not np.isfinite(largest):
-            return False
-        diagonal = np.maximum(diagonal, 1e-30 * (largest or 1.0))
-        if damping:  # of the Hessian too, which the refinement multiplies with
-            np.einsum("ii->i", self.hessian)[:] += damping * diagonal
-        shift = PIVOT
-        while shift < 1e-2:
-            shifted = matrix.copy(order="F")
-            np.einsum("ii->i", shifted)[:] += (damping + shift) * diagonal
-            self.lower, info = lapack.dpotrf(shifted, lower=1, overwrite_a=1, clean=0)
-            if info == 0:
-                return True
-            shift *= 100
-        return False
-
-    def apply_inverse(self, right: Host) -> Host:
-        """The matrix's inverse times `right`, shape (n,)."""
-        solution: Host = lapack.dpotrs(self.lower, right, lower=1)[0]
-        return solution
-
     def decrement(self, gradient: Host) -> float:
         """Square of the gradient's norm in the matrix's inverse: about twice what F_w can still fall."""
-        return float(gradient @ self.apply_inverse(gradient))
+        return float(gradient @ self.factored.inverse(gradient))
 
     def step(self, target: Host, bend: tuple[Host, float] | None = None, refine: bool = True) -> Step:
         """The Newton step: all linearised residuals vanish, the products of the pairs change by `target`, shape (n_pairs,).
@@ -181,12 +126,18 @@ class Linearisation:
         of dx takes what is left of the condition on x to zero; D spans many decades, so that one is not enough for a step to `refine`.
         """
         right = self._right(target, bend)
-        return self._complete(-self.apply_inverse(self.gradient + (self.d * right.rhs) @ self.rows), right)
+        left = self.gradient + (self.d * right.rows) @ self.rows
+        if self.domain is not None and right.domain is not None:
+            left += self.domain.pulled(right.domain)
+        return self._complete(-self.factored.inverse(left), right)
 
     def refined(self, step: Step) -> Step:
         """`step` with what rounding left of the condition on x taken to zero: D spans many decades."""
+        right = step.right
         left = self.gradient + self.hessian @ step.x + step.slack[: self.adversary.n_tasks] @ self.rows
-        return self._complete(step.x - self.apply_inverse(left), step.right)
+        if self.domain is not None and right.domain is not None:
+            left += self.domain.pulled(right.domain, step.x)
+        return self._complete(step.x - self.factored.inverse(left), right)
 
     def _right(self, target: Host, bend: tuple[Host, float] | None) -> Right:
         n_tasks, push = self.adversary.n_tasks, target / self.iterate.slack
@@ -200,12 +151,13 @@ class Linearisation:
             ball_residual += bend[1]
         level, d_eta = (float(self.d @ rhs) - self.sum_residual) / self.d_sum, 0.0
         if self.adversary.ball is not None:
-            beta = ball_residual - self.v_per_eta * float(push[-1]) - self.slope_mean * self.sum_residual
+            beta = ball_residual - self.v_per_eta * float(push[self.adversary.last]) - self.slope_mean * self.sum_residual
             d_eta = (float(self.weighted_slope @ rhs) - beta) / self.slope_norm
             level -= self.slope_mean * d_eta
             rhs -= d_eta * self.slope
         rhs -= level
-        return Right(push, rhs, level, d_eta, ball_residual)
+        domain = None if self.domain is None else self.domain.right(push[self.adversary.n_pairs :])
+        return Right(push, rhs, level, d_eta, ball_residual, domain)
 
     def _complete(self, dx: Host, right: Right) -> Step:
         """The changes of all unknowns that follow from that of x."""
@@ -215,15 +167,24 @@ class Linearisation:
         if adversary.ball is not None:
             d_eta = float(self.coefficients @ dx)
             du -= d_eta * self.slope
-        du += right.rhs
+        du += right.rows
         du *= self.d
         slack = du if adversary.cap is None else np.concatenate((du, self.cap_residual - du))
         if adversary.ball is not None:
             slack = np.append(slack, right.ball - float(self.slope @ du))
-        multiplier = right.push - self.ratio * slack
+        push = right.push if self.domain is None else right.push[: adversary.n_pairs]
+        multiplier = push - self.ratio * slack
         if adversary.ball is not None:
             multiplier[-1] = right.eta + d_eta  # which the formula above finds as a difference of large numbers
+        if self.domain is not None and right.domain is not None:
+            more = self.domain.complete(dx, right.domain, right.push[adversary.n_pairs :])
+            slack, multiplier = np.concatenate((slack, more[0])), np.concatenate((multiplier, more[1]))
         return Step(dx, slack, multiplier, right.level + level, right)
+
+    def moved_x(self, dx: Host) -> Host:
+        """X + dx, in the domain."""
+        x = self.iterate.point.x + dx
+        return x if self.domain is None else self.domain.rows.nearest(x)
 
     def ball_remainder(self, step: Step, a: float, b: float) -> tuple[Host, float] | None:
         """What a step of length a in u and b in eta leaves, beyond first order, in the residuals of u and of the ball.
@@ -234,17 +195,10 @@ class Linearisation:
         ball = self.adversary.ball
         if ball is None:
             return None
-        du, d_eta = a * step.slack[: self.adversary.n_tasks], b * float(step.multiplier[-1])
+        du, d_eta = a * step.slack[: self.adversary.n_tasks], b * float(step.multiplier[self.adversary.last])
         moved = self.u + du
         linear = self.eta * (self.slope + ball.curvature(self.u) * du) + d_eta * self.slope
         value = ball.radius - self.ball_residual - self.v + float(self.slope @ du)
         limit = TRUSTED * self.u / self.d
         bend = linear - (self.eta + d_eta) * ball.gradient(moved)
         return np.minimum(np.maximum(bend, -limit), limit), value - ball.value(moved)
-
-
-def longest(values: Host, change: Host) -> float:
-    """The largest a <= 1e10 with values + a change >= 0, for values > 0."""
-    ratio = change / values
-    steepest = float(ratio[ratio.argmin()])
-    return -1.0 / steepest if steepest < -1e-10 else 1e10

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from minimax_opt.problem import Point, Problem
-from minimax_opt.solvers.interior_point_kkt import Iterate, Linearisation, Step, longest
+from minimax_opt.solvers.interior_point_iterate import Iterate, Step, longest
+from minimax_opt.solvers.interior_point_kkt import Linearisation
 
 BREGMAN = 0.9  # a step's remainder F_w(x + d) - F_w(x) - <grad F_w(x), d> may be this multiple of d'Hd; it is 1/2 for quadratics
 RISE = 2.0  # the worst case may rise to this multiple of the estimated gap: a step that restores grad F_w = 0 may have to climb
@@ -28,20 +29,21 @@ def lengths_of(limits: tuple[float, float], share: float = 1.0) -> tuple[float, 
 def search(problem: Problem, linear: Linearisation, step: Step, length: float) -> tuple[Point, float]:
     """The point x + length * share * dx, with the share halved from 1 until the losses are about as the linearisation says."""
     old, share, curvature = linear.iterate.point, 1.0, problem.tasks.curvature
-    point = problem.at(old.x + length * step.x)
+    point = problem.at(linear.moved_x(length * step.x))
     if curvature == "affine" or (curvature == "quadratic" and point.value <= old.value):  # which is below the ceiling
         return point, share
-    base, slope = old.weighted_value(linear.w), float(linear.gradient @ step.x)
+    base, slope = old.weighted_value(linear.w), float(old.gradient(linear.w) @ step.x)
+    smooth = old.smooth_value(linear.w)
     excess = max(old.value - base, linear.complementarity) + linear.decrement(linear.gradient)
     rounding = 1e-13 * (abs(base) + abs(old.value))
     ceiling = base + RISE * excess + 10 * rounding
     bend = BREGMAN * float(step.x @ linear.hessian @ step.x) if curvature == "general" else np.inf
     for _ in range(40):
         reach = length * share
-        if point.value <= ceiling and point.weighted_value(linear.w) - base - reach * slope <= reach**2 * bend + rounding:
+        if point.value <= ceiling and point.smooth_value(linear.w) - smooth - reach * slope <= reach**2 * bend + rounding:
             break
         share /= 2
-        point = problem.at(old.x + length * share * step.x)
+        point = problem.at(linear.moved_x(length * share * step.x))
     return point, share
 
 

@@ -25,7 +25,8 @@ import numpy as np
 from minimax_opt.arrays import Array, Host, to_host
 from minimax_opt.problem import Point
 from minimax_opt.solvers.interior_point_adversary import Adversary
-from minimax_opt.solvers.interior_point_kkt import Iterate, Linearisation, Step
+from minimax_opt.solvers.interior_point_iterate import Iterate, Step
+from minimax_opt.solvers.interior_point_kkt import Linearisation
 from minimax_opt.solvers.interior_point_start import TINY, centred
 
 

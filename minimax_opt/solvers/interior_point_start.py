@@ -8,14 +8,19 @@ from minimax_opt.ambiguity.constraints import HostConstraints
 from minimax_opt.arrays import Host
 from minimax_opt.problem import Point
 from minimax_opt.solvers.interior_point_adversary import Adversary
-from minimax_opt.solvers.interior_point_kkt import Iterate, Linearisation
+from minimax_opt.solvers.interior_point_domain import DomainRows
+from minimax_opt.solvers.interior_point_iterate import Iterate
+from minimax_opt.solvers.interior_point_kkt import Linearisation
 
 NEAR = 1e-3  # how far a warm start keeps from the boundary
 TINY = float(np.finfo(float).tiny ** 0.5)
 
 
-def improved(point: Point, adversary: Adversary) -> tuple[Point, float]:
-    """The better of x and one step on mean + variance / (2 spread) of the losses under q; and a least scale for the gap."""
+def improved(point: Point, adversary: Adversary, rows: DomainRows | None = None) -> tuple[Point, float]:
+    """The better of x and one step on mean + variance / (2 spread) of the losses under q; and a least scale for the gap.
+
+    Both are moved into the domain's interior, from its boundary by a share of the way that changes the model by its spread.
+    """
     prior, mix = adversary.prior, adversary.mix
     mean = float(prior @ point.losses)
     spread = float(np.sqrt(prior @ (point.losses - mean) ** 2))
@@ -24,13 +29,28 @@ def improved(point: Point, adversary: Adversary) -> tuple[Point, float]:
     linear = Linearisation(whole, Iterate(point, prior, np.full(len(prior), spread), 0.0))
     scale = max(1e-3 * abs(point.value), TINY)
     if not linear.factor():
-        return point, scale
+        return point if rows is None else point.problem.at(rows.inside(point.x, 1.0 + np.abs(point.x))), scale
     dx = linear.refined(linear.step(np.zeros(len(prior)))).x
-    better = point.problem.at(point.x + dx)
+    after = point.x + dx
+    if rows is not None:
+        reach = np.sqrt(spread / linear.factored.diagonal)
+        point, after = point.problem.at(rows.inside(point.x, reach)), rows.inside(after, reach)
+    better = point.problem.at(after)
     decrease = 1e-3 * abs(float(linear.gradient @ dx))
     if better.finite and better.value < point.value:
         return better, max(decrease, 1e-3 * abs(better.value), TINY)
     return point, max(scale, decrease)
+
+
+def with_domain(iterate: Iterate, rows: DomainRows | None) -> Iterate:
+    """The iterate with the pairs of the domain, which have the mean of its products."""
+    if rows is None:
+        return iterate
+    mu = float(iterate.slack @ iterate.multiplier) / len(iterate.slack)
+    slack, multiplier = rows.centred(iterate.point.x, mu)
+    return Iterate(
+        iterate.point, np.concatenate((iterate.slack, slack)), np.concatenate((iterate.multiplier, multiplier)), iterate.level
+    )
 
 
 def first_iterate(point: Point, adversary: Adversary, scale: float) -> Iterate:

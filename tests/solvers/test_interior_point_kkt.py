@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 import minimax_opt as mo
 from minimax_opt.problem import Problem
 from minimax_opt.solvers.interior_point_adversary import Adversary
-from minimax_opt.solvers.interior_point_kkt import TRUSTED, Iterate, Linearisation, longest
+from minimax_opt.solvers.interior_point_iterate import Iterate, longest
+from minimax_opt.solvers.interior_point_kkt import TRUSTED, Linearisation
 from minimax_opt.solvers.interior_point_move import moved
 from minimax_opt.solvers.interior_point_start import first_iterate
 
