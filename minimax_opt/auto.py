@@ -46,7 +46,7 @@ def _rule(problem: Problem) -> str:
     if not isinstance(problem.ambiguity, Simplex):
         return "interior-point" if tasks.has_hessian else "accelerated"
     if tasks.curvature == "affine":
-        return "interior-point"
+        return "interior-point" if 8 * n**2 <= JACOBIAN_BYTES else "accelerated"
     rows = tasks.n_rows if tasks.n_rows is not None else n_tasks * n
     grams_fit = rows * n**2 <= GRAM_FLOPS and 8 * n_tasks * n**2 <= GRAM_BYTES
     if tasks.curvature == "quadratic" and n_tasks <= MANY_TASKS and rows >= n_tasks * n and grams_fit:

@@ -51,7 +51,7 @@ def minimize_max(
     Parameters
     ----------
     fun : Tasks or callable
-        A family of tasks (float32 data are solved in float64), or one function x -> f(x) of shape (K,). With a torch `x0` it is
+        A family of tasks (float32 data are solved in float64 arithmetic), or one function x -> f(x) of shape (K,). With a torch `x0` it is
         differentiated by autograd; with a NumPy `x0` it needs `jac`.
     x0 : array, shape (n,)
         Start, NumPy or torch, float32 or float64. Optional (zeros) where the tasks know n. The result's x is of the same kind,

@@ -31,7 +31,7 @@ class LeastSquaresTasks(RowTasks):
     Parameters
     ----------
     list_of_A : sequence of arrays, shapes (n_k, n), or one array of shape (K, m, n)
-        NumPy (converted to float64) or torch (float32 or float64, on any device, where it stays). One contiguous (K, m, n)
+        NumPy, scipy.sparse or torch, dense or sparse, on any device, where it stays (see `docs/data.md`). One contiguous (K, m, n)
         array is not copied.
     list_of_b : sequence of arrays, shapes (n_k,)
     sample_weights : sequence of arrays, shapes (n_k,), optional

@@ -34,7 +34,7 @@ class LogisticTasks(RowTasks):
     Parameters
     ----------
     list_of_A : sequence of arrays, shapes (n_k, n), or one array of shape (K, m, n)
-        NumPy (converted to float64) or torch (float32 or float64, on any device, where it stays).
+        NumPy, scipy.sparse or torch, dense or sparse, on any device, where it stays (see `docs/data.md`).
     list_of_b : sequence of arrays, shapes (n_k,)
         Labels, {0, 1} or {-1, +1} or booleans, one convention for all tasks.
     sample_weights : sequence of arrays, shapes (n_k,), optional

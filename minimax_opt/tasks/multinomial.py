@@ -43,7 +43,7 @@ class MultinomialTasks(RowFamily):
     Parameters
     ----------
     list_of_A : sequence of arrays, shapes (n_k, n_features), or one array of shape (K, m, n_features)
-        NumPy (converted to float64) or torch (float32 or float64, on any device, where it stays).
+        NumPy, scipy.sparse or torch, dense or sparse, on any device, where it stays (see `docs/data.md`).
     list_of_b : sequence of arrays, shapes (n_k,)
         Labels: integers, strings or booleans.
     sample_weights : sequence of arrays, shapes (n_k,), optional
