@@ -44,13 +44,13 @@ def _rule(problem: Problem) -> str:
     if problem.domain is not None or not tasks.has_jacobian or 8 * n_tasks * n > JACOBIAN_BYTES:
         return "accelerated"
     if not isinstance(problem.ambiguity, Simplex):
-        return "interior-point" if tasks.has_hessian else "accelerated"
+        return "interior-point" if problem.has_hessian else "accelerated"
     if tasks.curvature == "affine":
         return "interior-point" if 8 * n**2 <= JACOBIAN_BYTES else "accelerated"
     rows = tasks.n_rows if tasks.n_rows is not None else n_tasks * n
     grams_fit = rows * n**2 <= GRAM_FLOPS and 8 * n_tasks * n**2 <= GRAM_BYTES
     if tasks.curvature == "quadratic" and n_tasks <= MANY_TASKS and rows >= n_tasks * n and grams_fit:
         return "dual-newton"
-    if tasks.has_hessian and (rows * n**2 <= HESSIAN_FLOPS or n_tasks > MANY_TASKS):
+    if problem.has_hessian and (rows * n**2 <= HESSIAN_FLOPS or n_tasks > MANY_TASKS):
         return "interior-point"
     return "sqp"

@@ -13,6 +13,7 @@ strong convexity   G(x) - |g + s|^2 / (2 mu)   F_w mu-strongly convex; s from a 
 linearisation      G(x)                        s = -g: the minimum of F_w(x) + <g, y - x> + h(y). A bounded domain, or |g_i| <= c_i
 duality            see :mod:`minimax_opt.dual_bound`
 curvature          G(x) - omega(nu, kappa)     nu = |g + s| in the metric H^{-1}: see :mod:`minimax_opt.curvature_bound`
+                                               or, for many variables, :mod:`minimax_opt.krylov_bound`, from products with H alone
 sharpness          G(x) - |g + s| R            every minimiser is proven to lie within R of x, by the directions in which the worst case or h
                                                grows linearly (affine tasks, vertex solutions): see :mod:`minimax_opt.level_set`
 shift of weights   G(x) for other weights      w moved within W just as far as |g_i| <= c_i needs: for affine tasks with a 1-norm
@@ -28,6 +29,7 @@ import numpy as np
 from minimax_opt.arrays import Array, Host, norm, to_host
 from minimax_opt.curvature_bound import curvature_bound, parabola_bound
 from minimax_opt.dual_bound import dual_bound
+from minimax_opt.krylov_bound import krylov_bound
 from minimax_opt.level_set import level_set_radius
 from minimax_opt.level_set_inside import inner_weights
 from minimax_opt.minorant import minorant, nearest_minorant
@@ -44,7 +46,7 @@ class Certificate:
     ----------
     lower_bound : float
         nan where no bound is known.
-    kind : {"strong convexity", "linearisation", "duality", "curvature", "sharpness", "shift of weights", "none"}
+    kind : {"strong convexity", "linearisation", "duality", "matrix-free curvature", "curvature", "sharpness", "shift of weights", "none"}
     reason : str
         The sentence that ``str()`` shows.
     """
@@ -57,11 +59,12 @@ class Certificate:
         return self.reason
 
 
-JACOBIAN_BYTES = 1e9  # a larger Jacobian is not formed for a certificate
 REASONS = {
     "strong convexity": "strong convexity: the optimal value is at least F_w(x) - |grad F_w(x)|^2 / (2 mu)",
     "linearisation": "linearisation: the optimal value is at least the minimum, over the domain, of the linearisation of F_w at x plus the 1-norm",
     "duality": "duality: the optimal value is at least the Fenchel dual value of the slopes that a Newton step from x predicts",
+    "matrix-free curvature": "curvature: the optimal value is at least F_w(x) less a multiple of its squared Newton decrement, "
+    "which products with the Hessian bound",
     "curvature": "curvature: the optimal value is at least F_w(x) less a multiple of its squared Newton decrement",
     "sharpness": "sharpness: every minimiser lies within a proven distance R of x, so the optimal value is at least F_w(x) - R |grad F_w(x)|",
     "shift of weights": "shift of weights: the optimal value is at least the minimum of a linearisation at x plus the 1-norm, for weights near w",
@@ -102,9 +105,10 @@ def certify(point: Point, weights: Array, target: float = np.inf) -> Certificate
         return INEXACT
     best, allowance = NO_BOUND, rounding(point, weights)
     for kind, bound in BOUNDS.items():
-        if kind == "sharpness" and best.kind == "curvature":  # with curvature the value is not sharp, and the proof of R is dear
+        if kind == "sharpness" and best.kind in CURVATURE:  # with curvature the value is not sharp, and the proof of R is dear
             continue
-        value = bound(point, weights) - allowance
+        aim = (target + allowance,) if kind == ITERATIVE else ()
+        value = bound(point, weights, *aim) - allowance
         if np.isfinite(value) and not value <= best.lower_bound:
             best = Certificate(value, kind, REASONS[kind])
         if best.lower_bound >= target:
@@ -136,7 +140,7 @@ def linearisation_bound(point: Point, weights: Array) -> float:
 def sharpness_bound(point: Point, weights: Array) -> float:
     """G(x) - |g + s| R with a proven R; -inf where none is found."""
     problem, best = point.problem, None
-    if problem.tasks.has_jacobian and 8 * problem.n_tasks * problem.n_variables <= JACOBIAN_BYTES:
+    if problem.has_jacobian and problem.square_fits:
         best = nearest_minorant(point, weights)
     if best is None:
         return -np.inf
@@ -153,7 +157,8 @@ def shift_bound(point: Point, weights: Array) -> float:
     """The linearisation bound for weights moved towards the centre of W, just as far as makes h*(-g) finite; -inf where that does not help."""
     problem = point.problem
     h = problem.simple
-    if h is None or h.bounded or not h.separable or not problem.tasks.has_jacobian or problem.tasks.curvature != "affine":
+    fits = problem.has_jacobian and problem.square_fits
+    if h is None or h.bounded or not h.separable or not fits or problem.tasks.curvature != "affine":
         return -np.inf
     best, low_high = -np.inf, h.limits(point.x)
     for centre in inner_weights(point):
@@ -175,10 +180,13 @@ def _share_of(g: Host, inner: Host, low: Host, high: Host) -> float | None:
     return float(np.max(over[outside] / (over[outside] - over_inner[outside]), initial=0.0))
 
 
+ITERATIVE = "matrix-free curvature"  # ends early where the target is reached, or out of reach
+CURVATURE = (ITERATIVE, "curvature")
 BOUNDS = {
     "strong convexity": strong_convexity_bound,
     "linearisation": linearisation_bound,
     "duality": dual_bound,
+    ITERATIVE: krylov_bound,
     "curvature": curvature_bound,
     "sharpness": sharpness_bound,
     "shift of weights": shift_bound,

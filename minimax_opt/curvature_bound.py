@@ -30,7 +30,7 @@ def curvature_bound(point: Point, weights: Array) -> float:
     of sqrt(n F), F the scale of the losses (|g_j| <= sqrt(H_jj) |v| with |v|^2 about F, by Cauchy). Both are allowed for.
     """
     problem = point.problem
-    if not problem.tasks.has_hessian or (problem.tasks.curvature == "affine" and problem.regularizer is None):
+    if not problem.has_hessian or (problem.tasks.curvature == "affine" and problem.regularizer is None):
         return -np.inf
     if not problem.tasks.self_concordant:
         return -np.inf

@@ -16,6 +16,7 @@ from minimax_opt.domains import Domain
 from minimax_opt.regularizers import Quadratic
 from minimax_opt.simple import Simple, simple
 from minimax_opt.tasks.base import Evaluation, Tasks, evaluate_on_host
+from minimax_opt.tasks.row_data import DENSE_BYTES
 
 
 @dataclass
@@ -82,6 +83,22 @@ class Problem:
             found = type(inner.losses).__name__ if shape is None else f"shape {tuple(shape)}"
             raise ValueError(f"`fun` must return {self.n_tasks} losses at every x, as it did at `x0`, got {found}.")
         return Point(self, x, inner)
+
+    @property
+    def square_fits(self) -> bool:
+        """Whether an n x n matrix takes at most ``DENSE_BYTES``: beyond that, none is made."""
+        return 8.0 * self.n_variables**2 <= DENSE_BYTES
+
+    @property
+    def has_hessian(self) -> bool:
+        """Whether Hessians are offered, and fit."""
+        return self.tasks.has_hessian and self.square_fits
+
+    @property
+    def has_jacobian(self) -> bool:
+        """Whether a K x n Jacobian is offered, and fits: in ``DENSE_BYTES``, unless it is the data."""
+        given = self.tasks.curvature == "affine"
+        return self.tasks.has_jacobian and (given or 8.0 * self.n_tasks * self.n_variables <= DENSE_BYTES)
 
     @property
     def eps(self) -> float:

@@ -99,6 +99,8 @@ class InteriorPoint(Solver):
         tasks = problem.tasks
         if not (problem.domain is None or isinstance(problem.domain, SUPPORTED)):
             return f"has no support for {type(problem.domain).__name__} as `domain`; use method='accelerated'."
+        if not problem.square_fits:
+            return f"forms a matrix of order n = {problem.n_variables}, too large to store; use method='sqp' or 'accelerated'."
         if not problem.convex:
             return "needs convex losses; use method='sqp' for a stationary point, or pass convex=True if every loss is convex."
         if not tasks.has_jacobian or not (tasks.has_hessian or tasks.curvature == "affine"):

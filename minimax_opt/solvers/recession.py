@@ -35,7 +35,7 @@ def unbounded(problem: Problem, start: Point, point: Point) -> bool:
     if point.value >= 0.0 and _curved(problem):
         return False
     size = 1.0 + float(np.abs(start.losses).max())
-    if problem.tasks.curvature == "general" or not problem.convex:
+    if problem.tasks.curvature == "general" or not problem.convex or (_curved(problem) and not problem.square_fits):
         return point.value < -ABSURD * size
     if _curved(problem) and point.value > -1e3 * size:  # not suspicious yet: spare the Hessian
         return False

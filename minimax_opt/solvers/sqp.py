@@ -28,7 +28,7 @@ from minimax_opt.result import Status
 from minimax_opt.solvers.base import Solver, Target
 from minimax_opt.solvers.metric import Metric, rayleigh_quotient, singular
 from minimax_opt.solvers.simplex_qp import solve_simplex_qp
-from minimax_opt.solvers.sqp_state import EPS, TINY, SQPState, hessian_cost
+from minimax_opt.solvers.sqp_state import EPS, TINY, SQPState, hessian_cost, patience
 from minimax_opt.solvers.tangent import first_weights, gradients, least_weights
 
 MAX_TASKS = 3000  # the QP holds a few dense K x K matrices
@@ -97,7 +97,7 @@ class SQP(Solver):
         if norm(pull) < 1e-6 * norm(steepest):  # the prior may balance the tasks where the max does not
             pull = steepest
         state.metric = Metric(rayleigh_quotient(point, weights, pull, generator) or max(norm(pull), TINY))
-        state.patience = int(1.5 * hessian_cost(problem)) if problem.strong_convexity > 0 else 0
+        state.patience = patience(problem)
         return _solve(problem, state)
 
     def step(self, problem: Problem, state: SQPState) -> SQPState:
@@ -112,7 +112,7 @@ class SQP(Solver):
             return state
         _learn(problem, state, length, A)
         state.point, state.gradients = point, A
-        if state.slow(problem) or (length < 0.5 and problem.tasks.has_hessian and hessian_cost(problem) < CHEAP):
+        if state.slow(problem) or (length < 0.5 and problem.has_hessian and hessian_cost(problem) < CHEAP):
             _rebase(state)  # a step that had to be short: B lacks the curvature of tasks whose weight has grown
         return _solve(problem, state)
 
@@ -208,7 +208,7 @@ def _recover(problem: Problem, state: SQPState) -> SQPState:
     if state.decrease <= state.rounding:
         state.status = Status.STALLED
         return state
-    if problem.tasks.has_hessian and problem.convex and state.failures == 0:
+    if problem.has_hessian and problem.convex and state.failures == 0:
         _rebase(state)
     else:
         state.metric = Metric(20 * 10.0**state.failures * state.decrease / float(state.direction @ state.direction))

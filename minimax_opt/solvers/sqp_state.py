@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minimax_opt.certificate import strong_convexity_bound
+from minimax_opt.krylov_bound import matrix_free
 from minimax_opt.problem import Problem
 from minimax_opt.result import Status
 from minimax_opt.solvers.base import State, Target
@@ -17,6 +18,8 @@ from minimax_opt.solvers.recession import unbounded
 EPS, TINY = float(np.finfo(float).eps), float(np.finfo(float).tiny)
 WINDOW = 3  # iterations over which the rate of progress is measured
 MAX_FAILURES = 8
+PRODUCTS_COST = 8  # of a matrix-free bound in iterations, roughly
+MAX_PATIENCE = 10**6
 
 
 @dataclass
@@ -76,7 +79,7 @@ class SQPState(State):
     def slow(self, problem: Problem) -> bool:
         """Whether a Hessian pays: at this rate, more iterations are left than it costs and Newton's method takes after it."""
         within = max(self.target.gap(self.point.value), self.rounding, TINY)
-        if not problem.tasks.has_hessian or len(self.decreases) <= WINDOW or self.decrease <= within:
+        if not problem.has_hessian or len(self.decreases) <= WINDOW or self.decrease <= within:
             return False
         rate = np.log(max(self.decreases[-1 - WINDOW], TINY) / self.decrease) / WINDOW
         return bool(np.log(self.decrease / within) > max(rate, 1e-3) * (3 + 2 * hessian_cost(problem)))
@@ -92,7 +95,8 @@ class SQPState(State):
         optimality = point.optimality(self.weights)
         stationary = optimality <= self.target.gap(min(abs(point.value), 1.0 + self.scale))
         self.certify = problem.convex and point.value - strong_convexity_bound(point, self.weights) <= within
-        if not self.certify and problem.convex and problem.tasks.has_hessian and self.decrease <= within:
+        curved = problem.has_hessian or matrix_free(problem)
+        if not self.certify and problem.convex and curved and self.decrease <= within:
             self.waited += 1
             self.certify = self.waited > self.patience
             self.patience = 2 * self.waited if self.certify else self.patience
@@ -107,10 +111,18 @@ class SQPState(State):
         self.best_value, self.best_optimality = min(self.best_value, point.value), min(self.best_optimality, optimality)
 
 
+def patience(problem: Problem) -> int:
+    """Iterations at the target that are worth waiting for the free bound by strong convexity, before one by curvature is asked for."""
+    if problem.strong_convexity == 0:
+        return 0
+    dense = 1.5 * hessian_cost(problem) if problem.has_hessian else np.inf
+    return int(min(dense, PRODUCTS_COST)) if matrix_free(problem) else int(min(dense, MAX_PATIENCE))
+
+
 def hessian_cost(problem: Problem) -> float:
     """Time of one Hessian in units of an iteration, roughly: operation counts at measured speeds, in nanoseconds."""
     n, rows = problem.n_variables, problem.tasks.n_rows or problem.n_tasks * problem.n_variables
     return (1e5 + rows * n**2 / 20 + n**3 / 30) / (2e5 + rows * n)
 
 
-__all__ = ["TINY", "SQPState", "hessian_cost"]
+__all__ = ["TINY", "SQPState", "hessian_cost", "patience"]

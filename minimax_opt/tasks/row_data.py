@@ -23,7 +23,7 @@ import torch
 from minimax_opt.arrays import Array, Host, Space, is_dense, to_host
 
 GRAM_BYTES = 1e9  # Gram matrices are kept only if they fit in this
-DENSE_BYTES = 1e9  # Jacobians and Hessians are made of sparse data only up to this size; beyond it, tasks do not offer them
+DENSE_BYTES = 1e9  # K x n and n x n matrices are made only up to this size, unless they are the data
 WIDEN_ENTRIES = 1 << 21  # float32 data up to here are converted to float64, larger data panel by panel
 
 
