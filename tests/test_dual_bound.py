@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import cvxpy as cp
 import cvxpy_reference
 import numpy as np
@@ -13,6 +15,7 @@ import minimax_opt as mo
 from minimax_opt.dual_bound import dual_bound
 from minimax_opt.problem import Problem
 from minimax_opt.regularizers import bind
+from minimax_opt.tasks.row_dual import RowDual
 
 N, ROWS, TASKS = 4, 15, 3
 REGULARIZERS = {
@@ -75,7 +78,9 @@ def test_bounds_are_valid_anywhere_and_tight_near_the_minimum(name, seed):
         bound = dual_bound(point_at(tasks, x, regularizer), weights)
         assert bound <= exact + 1e-8 * exact
         if step <= 1e-4:
-            assert bound >= exact - (1e-9 + 1e2 * step**2 + (step if regularizer and "l1" in name else 0.0)) * exact - 1e-8 * exact
+            assert (
+                bound >= exact - (1e-9 + 1e2 * step**2 + (step if regularizer and "l1" in name else 0.0)) * exact - 1e-8 * exact
+            )
 
 
 def test_a_newton_step_that_no_row_crosses_is_exact():
@@ -112,8 +117,6 @@ def test_no_bound_exceeds_a_value_that_is_attained(scale, delta, seed, distance)
 
 def test_the_bound_allows_for_rounding():
     """Ill-conditioned columns: A'D u is far from zero in floating point, and the margin says so. Exact arithmetic by fractions."""
-    from fractions import Fraction
-
     rng = np.random.default_rng(0)
     A = rng.standard_normal((1, 12, 2))
     A[..., 1] = A[..., 0] + 1e-7 * A[..., 1]
@@ -126,6 +129,40 @@ def test_the_bound_allows_for_rounding():
         r = abs(sum((Fraction(a) * Fraction(v) for a, v in zip(row, best, strict=True)), -Fraction(target)))
         exact += r * r / 2 if r <= 1 else r - Fraction(1, 2)
     assert Fraction(bound) <= exact / 12
+
+
+@pytest.mark.parametrize("nearness", [1.0, 1e-3, 1e-5])
+def test_the_margin_holds_an_exact_dual_point(nearness, monkeypatch):
+    """In rational arithmetic: u - m A H^{-1} residual satisfies A'D u = 0 exactly, and every entry is within the margin of the u at hand."""
+    seen = []
+    monkeypatch.setattr(RowDual, "share", lambda self, u, margin: seen.append((u, margin, self.curvature)) or 1.0)
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((1, 16, 3))
+    A[..., 2] = A[..., 0] + nearness * A[..., 2]
+    tasks = mo.HuberTasks(A, rng.standard_normal((1, 16)))
+    dual_bound(point_at(tasks, rng.standard_normal(3)), np.ones(1))
+    ((u, margin, metric),) = seen
+    exact = [[Fraction(a) for a in row] for row in A[0]]
+    weighted = [[Fraction(m) * a for a in row] for row, m in zip(exact, metric, strict=True)]
+    H = [[sum(w[i] * a[j] for w, a in zip(weighted, exact, strict=True)) for j in range(3)] for i in range(3)]
+    residual = [sum(Fraction(v) * a[i] for v, a in zip(u, exact, strict=True)) for i in range(3)]
+    e = solve_exactly(H, residual)
+    off = np.array([abs(float(sum(w * v for w, v in zip(row, e, strict=True)))) for row in weighted])
+    assert off.max() > 0
+    assert np.all(off <= margin)
+    assert margin.max() <= 1e5 * off.max() / nearness  # and is no wild guess
+
+
+def solve_exactly(H, right):
+    """Gaussian elimination of a positive definite system of fractions."""
+    rows = [[*row, value] for row, value in zip(H, right, strict=True)]
+    for k, pivot in enumerate(rows):
+        pivot[:] = [value / pivot[k] for value in pivot]
+        for other in rows:
+            if other is not pivot:
+                factor = other[k]
+                other[:] = [a - factor * b for a, b in zip(other, pivot, strict=True)]
+    return [row[-1] for row in rows]
 
 
 def test_a_vertex_with_too_few_curved_rows_still_has_a_bound():
