@@ -54,5 +54,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--repeat", type=int, default=5, help="interleaved runs, fewer where one takes long")
     parser.add_argument("--method", default="auto")
-    parser.add_argument("--budget", type=float, default=20.0, help="CPU seconds after which a peer is skipped, reported as such")
+    parser.add_argument("--budget", type=float, default=10.0, help="CPU seconds after which a peer is skipped, reported as such")
     parser.add_argument("--output", type=Path, help="JSON file that the rows are saved to and continued from")

@@ -35,7 +35,7 @@ def compare(data: Data, repeat: int = 5, method: str = "auto", budget: float = 2
     memory = _our_memory(data, method, budget)
     entrants, statements, left_out = _admit(data, budget) if peers else ([], {}, {})
     measure.settle()
-    interleave([*ours, *entrants], repeat)
+    interleave(ours, entrants, repeat)
     reference = Ours(data, REFERENCE, method)
     reference.run()
     values = [judge.value(data, np.asarray(each.result.x)) for each in (*ours, reference)] + [each.value for each in entrants]
@@ -79,22 +79,22 @@ def _reduction(data: Data) -> float:
 def _admit(data: Data, budget: float) -> tuple[list[Contender], dict[str, float], dict[str, str]]:
     """The peers within budget, at each of their tolerances; the CPU seconds of their statements; who was left out, and why.
 
-    The tightest tolerance is tried first, and where it is within budget the others are too.
+    The tightest tolerance is tried first: where it is within budget, the others are too. Else the loosest has its chance.
     """
     entrants, statements, left_out = [], {}, {}
     for peer in peers_of(data):
-        for count in range(len(peer.tolerances), 0, -1):
-            trial = _Trial(peer, peer.tolerances[count - 1])
+        for allowed in (peer.tolerances, peer.tolerances[:1]):
+            trial = _Trial(peer, allowed[-1])
             tried = measure.probe(trial, trial.prepare, budget)
             if tried.error is None:
                 break
-            left_out[peer.name] = f"{tried.error} at {peer.tolerances[count - 1]:g}"
+            left_out[peer.name] = f"{tried.error} at {allowed[-1]:g}"
         if tried.error is not None:
             continue
         if tried.outcome < PATIENCE:
             peer.prepare()  # warm-up: the peer's own imports
         statements[peer.name], solve = measure.timed(peer.prepare)
-        entrants += [Contender(data, peer, solve, tolerance, tried.megabytes) for tolerance in peer.tolerances[:count]]
+        entrants += [Contender(data, peer, solve, tolerance, tried.megabytes) for tolerance in allowed]
     return entrants, statements, left_out
 
 

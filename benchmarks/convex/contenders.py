@@ -13,6 +13,7 @@ from benchmarks.convex.judge import LEVELS
 from benchmarks.convex.peers import Peer
 
 BRIEF, RUNS_A_TURN = 0.02, 3
+HOPELESS = 20.0
 PATIENCE = 2.0  # CPU seconds after which a contender gets no further repetition
 
 
@@ -83,15 +84,22 @@ class Contender:
         }
 
 
-def interleave(entrants: list[Any], repeat: int) -> None:
-    """Rounds in which each has its turn: a run, or a few in a row of what takes milliseconds, each timed; the first run of a turn is warm-up."""
+def interleave(ours: list[Ours], peers: list[Contender], repeat: int) -> None:
+    """Rounds in which each has its turn: a run, or a few in a row of what takes milliseconds, each timed; the first run of a turn is warm-up.
+
+    A peer that takes over `HOPELESS` times as long as we do at our slowest runs once.
+    """
     for _ in range(repeat):
-        for entrant in entrants:
-            slow = bool(entrant.seconds) and entrant.seconds[-1] > BRIEF
-            if sum(entrant.seconds) > PATIENCE:
-                continue
+        for entrant in [*ours, *peers]:
+            limit = PATIENCE if isinstance(entrant, Ours) else min(PATIENCE, HOPELESS * max(each.seconds[-1] for each in ours))
+            if sum(entrant.seconds) < limit:
+                _turn(entrant, limit)
+
+
+def _turn(entrant: Ours | Contender, limit: float) -> None:
+    slow = bool(entrant.seconds) and entrant.seconds[-1] > BRIEF
+    entrant.run()
+    if not slow and entrant.seconds[-1] < limit / 2:  # cold caches are no matter above
+        entrant.seconds.pop()
+        for _ in range(RUNS_A_TURN if entrant.seconds and entrant.seconds[-1] < BRIEF else 1):
             entrant.run()
-            if not slow and entrant.seconds[-1] < PATIENCE / 2:  # cold caches are no matter above
-                entrant.seconds.pop()
-                for _ in range(RUNS_A_TURN if entrant.seconds and entrant.seconds[-1] < BRIEF else 1):
-                    entrant.run()

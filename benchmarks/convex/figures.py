@@ -108,7 +108,14 @@ def draw_convergence(rows: dict[str, Any]) -> Any:
             found.update(zip(labels, handles, strict=True))
         ordered = [method for method in styles if method in found]
         figure.legend(
-            [found[method] for method in ordered], ordered, loc="outside lower center", ncols=4, handlelength=3.4, fontsize=8
+            [found[method] for method in ordered],
+            ordered,
+            loc="outside lower center",
+            ncols=4,
+            handlelength=3.4,
+            fontsize=8,
+            title="full lines: minimax_opt; dashed lines: others, with the best of three step sizes",
+            title_fontsize=8,
         )
     return figure
 
@@ -164,6 +171,8 @@ def draw_growth(rows: dict[str, Any]) -> Any:
                     }
                 axes.plot(row["sizes"], [np.nan if took is None else took for took in seconds], label=label, markersize=4, **look)
             axes.set(xscale="log", yscale="log", title=row["title"], xlabel=f"{_axis(row['symbol'])} [1]")
+            axes.set_xticks(row["sizes"], [f"{size // 1000}k" if size >= 1000 else str(size) for size in row["sizes"]])
+            axes.set_xticks([], minor=True)
             axes.grid(color=FAINT, linewidth=0.4)
             axes.legend(fontsize=7, title="slope", title_fontsize=7, loc="upper left", handlelength=2.6)
             low, high = axes.get_ylim()

@@ -61,7 +61,7 @@ def times(cases: dict[str, Any], level: float) -> dict[str, dict[str, float]]:
         if ours["certified"]:
             found["ours"][name] = ours["seconds"]["median"]
         for peer in row["peers"]:
-            if level in peer["levels"]:
+            if level in peer["levels"] and not peer["whole"]:
                 mine = found.setdefault(peer["peer"], {})
                 mine[name] = min(mine.get(name, np.inf), peer_seconds(row, peer))
     return found
