@@ -11,7 +11,7 @@ Applications 6 (1996).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -24,9 +24,12 @@ from minimax_opt.solvers.interior_point_domain import SUPPORTED, DomainRows
 from minimax_opt.solvers.interior_point_iterate import Step
 from minimax_opt.solvers.interior_point_kkt import Linearisation
 from minimax_opt.solvers.interior_point_move import lengths_of, limits_of, moved, next_damping, search
+from minimax_opt.solvers.interior_point_rows import first_rows
 from minimax_opt.solvers.interior_point_start import first_iterate, improved, warm_iterate, with_domain
 from minimax_opt.solvers.recession import unbounded
+from minimax_opt.tasks.quantile import QuantileTasks
 
+AnyLinearisation: TypeAlias = Any  # a Linearisation or a RowLinearisation, which share what is used here
 NEAR = 1e-3  # how far inside of the domain a warm start begins, relative to 1 + |x|
 LOWEST_GAP = 0.02  # mu stays above this share of what the target needs: further down, rounding grows and nothing is gained
 SHORT = 0.1  # below this length of the predictor its second-order term corrects nothing, and can drive the iterates off for good
@@ -59,7 +62,7 @@ class InteriorPointState(State):
     start: Point = None  # type: ignore[assignment]
     target: Target = None  # type: ignore[assignment]
     warm: bool = False
-    linear: Linearisation | None = None
+    linear: AnyLinearisation = None
     damping: float = 0.0
     least: float = np.inf
     idle: int = 0
@@ -95,7 +98,7 @@ class InteriorPoint(Solver):
             raise ValueError(f"`correctors` must be an integer >= 0, got {self.correctors!r}.")
 
     def refuses(self, problem: Problem) -> str | None:
-        """A domain, losses that are not convex, tasks without Hessians."""
+        """Domains but boxes and simplices, losses that are not convex, tasks without Hessians."""
         tasks = problem.tasks
         if not (problem.domain is None or isinstance(problem.domain, SUPPORTED)):
             return f"has no support for {type(problem.domain).__name__} as `domain`; use method='accelerated'."
@@ -103,6 +106,11 @@ class InteriorPoint(Solver):
             return f"forms a matrix of order n = {problem.n_variables}, too large to store; use method='sqp' or 'accelerated'."
         if not problem.convex:
             return "needs convex losses; use method='sqp' for a stationary point, or pass convex=True if every loss is convex."
+        if isinstance(tasks, QuantileTasks):
+            hint = "supports neither a `domain` nor an L1 term for QuantileTasks; use method='descent-ascent'."
+            return None if problem.simple is None else hint
+        if not tasks.smooth:
+            return f"needs differentiable losses or QuantileTasks, got {type(tasks).__name__}; use method='descent-ascent'."
         if not tasks.has_jacobian or not (tasks.has_hessian or tasks.curvature == "affine"):
             if not tasks.has_jacobian:
                 return f"needs tasks with Jacobians, which {type(tasks).__name__} does not offer; use method='accelerated'."
@@ -137,17 +145,15 @@ class InteriorPoint(Solver):
             return replace(state, point=old.iterate.point, status=Status.UNBOUNDED)
         if not old.factor(state.damping):
             return replace(state, point=old.iterate.point, linear=old, status=_without_factor(problem, old))
-        step, lengths = self._direction(old, goal, problem.tasks.curvature == "affine" and problem.regularizer is None)
+        step, lengths = self._direction(old, goal, old.exact and problem.regularizer is None)
         point, share = search(problem, old, step, lengths[1])
         if not point.finite:
             return replace(state, point=point)
-        new = Linearisation(old.adversary, moved(problem, old, step, (lengths[0] * share, lengths[1] * share), point), state.rows)
+        new = old.at(moved(problem, old, step, (lengths[0] * share, lengths[1] * share), point))
         weights = old.adversary.member(new.u)
-        estimate = point.value - point.weighted_value(weights) + old.decrement(new.gradient)
-        if new.domain is not None:
-            estimate += new.domain.gap
-            if estimate <= goal:
-                point, estimate = _snapped(problem, new, estimate, goal)
+        estimate = new.gap(weights) + old.decrement(new.gradient)
+        if new.domain is not None and estimate <= goal:
+            point, estimate = _snapped(problem, new, estimate, goal)
         idle = 0 if estimate < 0.9 * state.least else state.idle + 1
         stalled = idle >= (PATIENCE_AT_TARGET if state.least <= goal else PATIENCE)
         return InteriorPointState(
@@ -165,7 +171,7 @@ class InteriorPoint(Solver):
             idle=idle,
         )
 
-    def _direction(self, linear: Linearisation, goal: float, separate: bool) -> tuple[Step, tuple[float, float]]:
+    def _direction(self, linear: AnyLinearisation, goal: float, separate: bool) -> tuple[Step, tuple[float, float]]:
         """Predictor and correctors; the step, and its lengths for (u, z, v) and for (x, t, s, y, eta).
 
         With affine losses the two groups meet in no condition but the pairs and eta R'(u), so that their lengths may be `separate`.
@@ -211,8 +217,10 @@ def _snapped(problem: Problem, linear: Linearisation, estimate: float, goal: flo
     return (touching, estimate + worse) if estimate + worse <= goal else (point, estimate)
 
 
-def _begin(state: InteriorPointState) -> Linearisation:
+def _begin(state: InteriorPointState) -> AnyLinearisation:
     """The conditions at the first iterate: at x0 where the caller gave weights, else one Newton step further."""
+    if not state.point.problem.tasks.smooth:
+        return first_rows(state.point, state.adversary, state.weights)
     adversary, rows = state.adversary, state.rows
     if state.warm:
         point = state.point

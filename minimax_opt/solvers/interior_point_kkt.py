@@ -41,11 +41,18 @@ class Linearisation:
         The residual of the condition on x, grad F_w(x) and what the domain's rows add.
     complementarity : float
         Sum of the products of the pairs: the duality gap where all residuals vanish.
+    exact : bool
+        Whether the linearised losses are the losses.
+    softness : ndarray, shape (K,), or float
+        What is added to the stiffness of u: 0, unless the losses themselves give way to the weights.
     """
+
+    softness: Host | float = 0.0
 
     def __init__(self, adversary: Adversary, iterate: Iterate, rows: DomainRows | None = None) -> None:
         self.adversary, self.iterate = adversary, iterate
         n_tasks, point = adversary.n_tasks, iterate.point
+        self.exact = point.problem.tasks.curvature == "affine"
         self.u, self.s = iterate.slack[:n_tasks], iterate.multiplier[:n_tasks]
         self.w = adversary.mixed(self.u)
         self.rows = point.jacobian() if adversary.mix == 1.0 else adversary.mix * point.jacobian()
@@ -67,6 +74,19 @@ class Linearisation:
             self.domain = DomainConditions(rows, point.x, iterate.slack[n_pairs:], iterate.multiplier[n_pairs:])
             self.gradient = self.gradient + self.domain.gradient
 
+    def at(self, iterate: Iterate) -> Linearisation:
+        """The conditions at another iterate of the same problem."""
+        return Linearisation(self.adversary, iterate, None if self.domain is None else self.domain.rows)
+
+    def gap(self, weights: Host) -> float:
+        """The worst case less <w, f(x)>, and what is left of the domain's pairs: the gap, but for the condition on x."""
+        point = self.iterate.point
+        return point.value - point.weighted_value(weights) + (0.0 if self.domain is None else self.domain.gap)
+
+    def curvature(self) -> Host:
+        """Hess F_w(x), freshly allocated."""
+        return self.iterate.point.hessian(self.w)
+
     def factor(self, damping: float = 0.0) -> bool:
         """Factor the n x n matrix plus `damping` times its diagonal; whether that worked."""
         adversary, n_tasks = self.adversary, self.adversary.n_tasks
@@ -76,10 +96,10 @@ class Linearisation:
             stiffness = stiffness + self.ratio[n_tasks : 2 * n_tasks]
         if adversary.ball is not None:
             stiffness = stiffness + self.eta * adversary.ball.curvature(self.u)
-        self.d = 1.0 / stiffness
+        self.d = 1.0 / (stiffness + self.softness)
         self.d_sum = float(np.add.reduce(self.d))
         self.mean = self.level_slope = (self.d @ self.rows) / self.d_sum
-        self.hessian = self.iterate.point.hessian(self.w)
+        self.hessian = self.curvature()
         matrix = self.hessian.copy()
         if adversary.ball is not None:
             self._regress_on_ball()
@@ -180,11 +200,6 @@ class Linearisation:
             more = self.domain.complete(dx, right.domain, right.push[adversary.n_pairs :])
             slack, multiplier = np.concatenate((slack, more[0])), np.concatenate((multiplier, more[1]))
         return Step(dx, slack, multiplier, right.level + level, right)
-
-    def moved_x(self, dx: Host) -> Host:
-        """X + dx, in the domain."""
-        x = self.iterate.point.x + dx
-        return x if self.domain is None else self.domain.rows.nearest(x)
 
     def ball_remainder(self, step: Step, a: float, b: float) -> tuple[Host, float] | None:
         """What a step of length a in u and b in eta leaves, beyond first order, in the residuals of u and of the ball.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minimax_opt.arrays import Host
 from minimax_opt.problem import Point, Problem
 from minimax_opt.solvers.interior_point_iterate import Iterate, Step, longest
 from minimax_opt.solvers.interior_point_kkt import Linearisation
@@ -29,8 +30,8 @@ def lengths_of(limits: tuple[float, float], share: float = 1.0) -> tuple[float, 
 def search(problem: Problem, linear: Linearisation, step: Step, length: float) -> tuple[Point, float]:
     """The point x + length * share * dx, with the share halved from 1 until the losses are about as the linearisation says."""
     old, share, curvature = linear.iterate.point, 1.0, problem.tasks.curvature
-    point = problem.at(linear.moved_x(length * step.x))
-    if curvature == "affine" or (curvature == "quadratic" and point.value <= old.value):  # which is below the ceiling
+    point = problem.at(_in_domain(linear, old.x + length * step.x))
+    if linear.exact or (curvature == "quadratic" and point.value <= old.value):  # which is below the ceiling
         return point, share
     base, slope = old.weighted_value(linear.w), float(old.gradient(linear.w) @ step.x)
     smooth = old.smooth_value(linear.w)
@@ -43,8 +44,13 @@ def search(problem: Problem, linear: Linearisation, step: Step, length: float) -
         if point.value <= ceiling and point.smooth_value(linear.w) - smooth - reach * slope <= reach**2 * bend + rounding:
             break
         share /= 2
-        point = problem.at(linear.moved_x(length * share * step.x))
+        point = problem.at(_in_domain(linear, old.x + length * share * step.x))
     return point, share
+
+
+def _in_domain(linear: Linearisation, x: Host) -> Host:
+    """The point of the domain that x would be without rounding."""
+    return x if linear.domain is None else linear.domain.rows.nearest(x)
 
 
 def next_damping(damping: float, share: float) -> float:
@@ -60,7 +66,7 @@ def moved(problem: Problem, linear: Linearisation, step: Step, lengths: tuple[fl
     slack = old.slack + lengths[0] * step.slack
     multiplier = old.multiplier + lengths[1] * step.multiplier
     level = old.level + lengths[1] * step.level
-    if problem.tasks.curvature != "affine" and adversary.mix:
+    if adversary.mix and not linear.exact:
         u, s = slack[:n_tasks], multiplier[:n_tasks]
         taken = adversary.mix * (point.losses - old.point.losses) - lengths[1] * (linear.rows @ step.x)
         rise = max(0.0, float((taken - ABSORBED * s).max()))

@@ -97,6 +97,7 @@ class RowLinearisation:
     """
 
     exact = True
+    domain = None  # none is supported here
 
     def __init__(self, adversary: Adversary, iterate: Iterate, rows: Rows) -> None:
         self.adversary, self.iterate, self.rows = adversary, iterate, rows

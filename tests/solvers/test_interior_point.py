@@ -61,7 +61,7 @@ def test_agrees_with_cvxpy(kind, name, varied):
 def test_converges_in_few_iterations(case):
     result = solve(case)
     check(case, result)
-    assert result.nit <= 20
+    assert result.nit <= (30 if case.hard else 20)
 
 
 @pytest.mark.parametrize("case", [problems.BASE[0], problems.BASE[7], problems.with_sets()[3], problems.BASE[13]], ids=str)
