@@ -102,8 +102,6 @@ class InteriorPoint(Solver):
         tasks = problem.tasks
         if not (problem.domain is None or isinstance(problem.domain, SUPPORTED)):
             return f"has no support for {type(problem.domain).__name__} as `domain`; use method='accelerated'."
-        if not problem.square_fits:
-            return f"forms a matrix of order n = {problem.n_variables}, too large to store; use method='sqp' or 'accelerated'."
         if not problem.convex:
             return "needs convex losses; use method='sqp' for a stationary point, or pass convex=True if every loss is convex."
         if isinstance(tasks, QuantileTasks):
@@ -118,6 +116,8 @@ class InteriorPoint(Solver):
                 f"needs tasks with Hessians, which {type(tasks).__name__} does not offer; use method='sqp', "
                 "or `mo.TorchTasks(fun, hessian=True)` for a torch function."
             )
+        if not problem.square_fits:
+            return f"forms a matrix of order n = {problem.n_variables}, too large to store; use method='sqp' or 'accelerated'."
         return None
 
     def init(
