@@ -71,6 +71,13 @@ def test_integers_float32_and_fortran_order_become_float64_in_c_order():
     assert LeastSquaresTasks([torch.tensor([[1, 2]])], [torch.tensor([1])]).space.dtype == torch.float64
 
 
+def test_fortran_parts_are_stacked_in_c_order():
+    part = np.asfortranarray(np.arange(6.0).reshape(3, 2))
+    data = LeastSquaresTasks([part, part], [np.zeros(3)] * 2).data
+    assert data.A.flags.c_contiguous
+    np.testing.assert_array_equal(data.A, np.vstack([part, part]))
+
+
 A, B = np.ones((3, 2)), np.zeros(3)
 BAD = np.array([[1.0, 1.0], [np.nan, 1.0], [1.0, np.inf]])
 REFUSED = {
