@@ -130,11 +130,14 @@ class InteriorPoint(Solver):
     ) -> InteriorPointState:
         """x0 with the prior, or with the given weights."""
         adversary = Adversary(problem.ambiguity.constraints(problem.n_tasks))
-        warm = weights0 is not None  # then it may be the solution already
+        warm = weights0 is not None
         weights = adversary.member(adversary.prior if weights0 is None else adversary.unmixed(weights0))
         rows = None if problem.simple is None else DomainRows(problem)
+        solved = warm and point.value - point.weighted_value(weights) <= target.gap(
+            point.value
+        )  # perhaps: else no bound can close the gap
         return InteriorPointState(
-            point, weights, certify=warm, adversary=adversary, rows=rows, start=point, target=target, warm=warm
+            point, weights, certify=solved, adversary=adversary, rows=rows, start=point, target=target, warm=warm
         )
 
     def step(self, problem: Problem, state: InteriorPointState) -> InteriorPointState:
