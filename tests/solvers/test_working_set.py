@@ -169,3 +169,16 @@ def test_choices_are_of_the_right_size_and_hold_the_worst(losses, count, seed):
     added = spread(tasks, losses, count, np.random.default_rng(seed))
     assert len(set(added.tolist())) == len(added) == min(count, len(losses))
     assert losses[added // 3].max() == losses.max()
+
+
+@pytest.mark.parametrize(
+    "parts", [{"domain": mo.Box(-0.05, 0.05)}, {"regularizer": mo.L1(0.3)}, {"regularizer": mo.Ridge(0.1) + mo.L1(0.1)}]
+)
+def test_boxes_and_one_norms_are_passed_on(parts):
+    tasks = affine(2000, 4, 10)
+    whole = mo.minimize_max(tasks, method="interior-point", tol=TOL, **parts)
+    found = mo.minimize_max(tasks, method="working-set", tol=TOL, options={"size": 5}, **parts)
+    assert whole.success, whole
+    assert found.success, found
+    assert found.fun == pytest.approx(whole.fun, rel=3 * TOL)
+    assert found.lower_bound <= whole.fun * (1 + 1e-12)
