@@ -5,12 +5,13 @@ derivative evaluations where smoothing needs thousands, so second-order methods 
 allow them.
 
 1. Many more tasks than variables (K >= 5000 and K >= 100 n), where ``working-set`` does not refuse the problem: ``working-set``.
-2. A domain, tasks without a Jacobian, or a Jacobian of more than 1 GB: ``accelerated``.
-3. W is not the simplex: ``interior-point`` where there are Hessians, else ``accelerated``.
-4. Affine tasks: ``interior-point``.
-5. Quadratic tasks whose K Hessians can be stored, K <= 500, at least n rows a task: ``dual-newton``.
-6. Small or many-task smooth problems (rows * n^2 <= 1e7, or K > 500) with Hessians: ``interior-point``.
-7. Everything else with a Jacobian: ``sqp``.
+2. Losses with kinks (quantile tasks): ``interior-point``, or ``descent-ascent`` with a domain or a 1-norm.
+3. A domain, tasks without a Jacobian, or a Jacobian of more than 1 GB: ``accelerated``.
+4. W is not the simplex: ``interior-point`` where there are Hessians, else ``accelerated``.
+5. Affine tasks: ``interior-point``.
+6. Quadratic tasks whose K Hessians can be stored, K <= 500, at least n rows a task: ``dual-newton``.
+7. Small or many-task smooth problems (rows * n^2 <= 1e7, or K > 500) with Hessians: ``interior-point``.
+8. Everything else with a Jacobian: ``sqp``.
 
 Where the method refuses the problem (losses that are not known to be convex, say), ``sqp`` takes its place, or else ``accelerated``.
 """
@@ -30,17 +31,19 @@ HUGE_K, HUGE_K_PER_VARIABLE = 5000, 100  # a working set wins from here on
 
 
 def choose_method(problem: Problem) -> str:
-    """The name of the method that the rule picks, or of the next that does not refuse the problem: ``sqp``, then ``accelerated``."""
+    """The name of the method that the rule picks, or of the next that does not refuse the problem: ``sqp``, then a first-order method."""
     for name in (_rule(problem), "sqp"):
         if METHODS[name]().refuses(problem) is None:
             return name
-    return "accelerated"
+    return "accelerated" if problem.tasks.smooth else "descent-ascent"
 
 
 def _rule(problem: Problem) -> str:
     tasks, n, n_tasks = problem.tasks, problem.n_variables, problem.n_tasks
     if n_tasks >= max(HUGE_K, HUGE_K_PER_VARIABLE * n) and METHODS["working-set"]().refuses(problem) is None:
         return "working-set"
+    if not tasks.smooth:
+        return "interior-point"
     if problem.domain is not None or not tasks.has_jacobian or 8 * n_tasks * n > JACOBIAN_BYTES:
         return "accelerated"
     if not isinstance(problem.ambiguity, Simplex):

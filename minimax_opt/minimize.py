@@ -60,7 +60,7 @@ def minimize_max(
         For a NumPy `fun`: x -> the (K, n) Jacobian; True if `fun` returns (losses, Jacobian); "2-point" for finite differences.
     method : str
         "auto" (the rule in :mod:`minimax_opt.auto`), "interior-point", "dual-newton", "sqp", "accelerated", "softmax-gd",
-        "mirror-prox" or "descent-ascent".
+        "mirror-prox", "descent-ascent" or "working-set".
     ambiguity : AmbiguitySet
         W: ``Simplex()`` (the worst task) by default, ``CVaR``, ``KLBall`` or ``ChiSquareBall``.
     domain : Domain, optional
