@@ -53,9 +53,12 @@ def dual_bound(point: Point, weights: Array) -> float:
         A point w of the ambiguity set.
     """
     regularizer = point.problem.regularizer
-    rows = point.inner.dual(weights, 0.0 * point.x if regularizer is None else regularizer.gradient(point.x))
-    if rows is None:
-        return -np.inf
+    duals = point.inner.duals(weights, 0.0 * point.x if regularizer is None else regularizer.gradient(point.x))
+    return max((_bound_of(point, weights, rows) for rows in duals), default=-np.inf)
+
+
+def _bound_of(point: Point, weights: Array, rows: RowDual) -> float:
+    """The best bound from one start u."""
     r, value, eps = QuadraticPart.of(point), point.smooth_value(weights), point.problem.eps
     metrics = rows.curvature, rows.ease()  # every row may move where those with curvature do not suffice
     for metric in metrics:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
@@ -70,12 +71,12 @@ class Evaluation(ABC):
         """
         return float("inf")
 
-    def dual(self, weights: Array, slope: Array) -> RowDual | None:
-        """The Fenchel dual of <w, f> at this x, for :mod:`minimax_opt.dual_bound`; None where it is not known.
+    def duals(self, weights: Array, slope: Array) -> Sequence[RowDual]:
+        """The Fenchel dual of <w, f> around slopes at this x, one or a few, for :mod:`minimax_opt.dual_bound`; none where it is not known.
 
         `slope`, shape (n,), is the gradient of what is added to <w, f>.
         """
-        return None
+        return ()
 
     def square_root(self, weights: Array) -> tuple[Array, Array, Array] | None:
         """(B, v, t) with sum_k w_k Hess f_k = B'B (B of shape (M, n)) and sum_k w_k grad f_k = B'v; None where it is not known.
@@ -222,8 +223,8 @@ class HostEvaluation(Evaluation):
     def self_concordance(self, weights: Array, factor: Host) -> float:
         return self._inner.self_concordance(self._space.asarray(weights), factor)
 
-    def dual(self, weights: Array, slope: Array) -> RowDual | None:
-        return self._inner.dual(self._space.asarray(weights), self._space.asarray(slope))
+    def duals(self, weights: Array, slope: Array) -> Sequence[RowDual]:
+        return self._inner.duals(self._space.asarray(weights), self._space.asarray(slope))
 
     def square_root(self, weights: Array) -> tuple[Array, Array, Array] | None:
         return self._inner.square_root(self._space.asarray(weights))

@@ -2,6 +2,7 @@ r"""Mean pinball losses, whose minimisers are conditional quantiles, one linear 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -125,20 +126,26 @@ class QuantileEvaluation(RowEvaluation):
     tasks: QuantileTasks
     _pointwise: PinballLoss
 
-    def dual(self, weights: Array, slope: Array) -> RowDual:
-        """The dual around the central slopes, for the barrier parameter that comes closest to A'D u + slope = 0 at this x.
+    def duals(self, weights: Array, slope: Array) -> Sequence[RowDual]:
+        """The dual around the central slopes, for the barrier parameters at which |A'D u + slope| has its (local) minima.
 
         Near a solution the slopes of the rows that it fits exactly are anywhere between the two ends, and no derivative at x tells where. The
         central path does: at its x(mu), the sum vanishes for u(mu).
         """
         data = self.tasks.data
+        if not data.offers(data.n_variables):
+            return ()
         d = data.row_weights(weights)
         size = float(d @ (self._pointwise.value + abs(data.b))) or 1.0
         barriers = size / data.n_rows / d.clip(1e-30 * float(d.max()), None)
         tried = [self._pointwise.central(share * barriers) for share in SHARES]
-        misses = [norm(data.combine(d * u, weights) + slope) for u, _ in tried]
-        u, costs = tried[int(np.argmin(misses))]
-        return RowDual(data, weights, self._pointwise, (u, 1.0 / (costs + LEAST_COST * size)), self.tasks.dual_domain)
+        misses = np.array([norm(data.combine(d * u, weights) + slope) for u, _ in tried])
+        around = np.pad(misses, 1, constant_values=np.inf)
+        minima = np.flatnonzero((misses <= around[:-2]) & (misses < around[2:]))
+        domain, least = self.tasks.dual_domain, LEAST_COST * size
+        return [
+            RowDual(data, weights, self._pointwise, (u, 1.0 / (costs + least)), domain) for u, costs in (tried[i] for i in minima)
+        ]
 
 
 def _inside(quantile: Any) -> float:

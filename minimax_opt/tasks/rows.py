@@ -14,6 +14,7 @@ Third derivatives: |D^3 F_w[h,h,h]| <= rho sum_i c_i w phi'' |a_i'h|^3 <= rho ma
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -122,11 +123,11 @@ class RowEvaluation(Evaluation):
         rho = self.tasks.third_derivative_ratio
         return rho * self.tasks.data.leverage(factor, weights) if 0 < rho < np.inf else rho
 
-    def dual(self, weights: Array, slope: Array) -> RowDual | None:
+    def duals(self, weights: Array, slope: Array) -> Sequence[RowDual]:
         data, domain = self.tasks.data, self.tasks.dual_domain
         if domain is None or not data.offers(data.n_variables):
-            return None
-        return RowDual(data, weights, self._pointwise, (self.first, self.second), domain)
+            return ()
+        return (RowDual(data, weights, self._pointwise, (self.first, self.second), domain),)
 
     def square_root(self, weights: Array) -> tuple[Array, Array, Array] | None:
         tasks = self.tasks
