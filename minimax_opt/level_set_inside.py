@@ -107,7 +107,8 @@ class Growth:
             gram, level = curved if gram is None else gram + curved, level + 1
         if self.spread is not None:
             scaled = self.spread[0] / (least + self.spread[1])
-            gram, level = scaled.T @ scaled + (0.0 if gram is None else gram), level + 1
+            wide: Host = scaled.T @ scaled
+            gram, level = wide if gram is None else wide + gram, level + 1
         return np.inf if gram is None else _longest_axis(gram, level, self.eps)
 
 

@@ -53,13 +53,13 @@ def test_no_bound_is_above_cvxpys_optimum(case, distance):
 
 @pytest.mark.parametrize("case", [case for case in COMPOSITE if not case.hard], ids=str)
 def test_the_gap_closes(case):
-    """A first-order method certifies seven digits."""
+    """A first-order method certifies the default accuracy."""
     value = optimum(case.name)[1]
-    res = case.solve("accelerated", tol=1e-7)
+    res = case.solve("accelerated", tol=1e-6)
     assert res.success, res
     assert res.lower_bound <= value + 1e-8 * max(abs(value), 1e-3)
     assert value <= res.fun + 1e-8 * max(abs(value), 1e-3)
-    assert res.gap <= 1e-7 * abs(res.fun)
+    assert res.gap <= 1e-6 * abs(res.fun)
 
 
 @pytest.mark.parametrize("family", [mo.LeastSquaresTasks, mo.LogisticTasks])
