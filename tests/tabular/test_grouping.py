@@ -48,6 +48,11 @@ def test_bins_hold_about_as_many_rows_each(people):
     assert last.endswith("]")
 
 
+def test_a_bin_holds_its_lower_edge():
+    grouping, _ = fitted(pd.DataFrame({"v": [0.0, 1.0, 1.0, 1.0, 2.0, 2.0]}), "v:2")
+    assert grouping.labels(pd.DataFrame({"v": [0.9, 1.0, 2.0]})).tolist() == ["[0, 1)", "[1, 2]", "[1, 2]"]
+
+
 def test_a_column_whose_name_holds_a_colon():
     frame = pd.DataFrame({"a:3": list("xyxyxy"), "a": np.arange(6.0)})
     assert fitted(frame, "a:3")[0].groups == ("x", "y")

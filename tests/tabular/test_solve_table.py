@@ -149,11 +149,12 @@ def test_held_out_losses_are_those_of_the_rows_held_out(people, features, loss):
     target = TARGET[loss]
     train, test = people[:60], people[60:].reset_index(drop=True)
     strange = pd.concat([test, test.head(2).assign(region="west"), test.head(1).assign(region=None)], ignore_index=True)
+    strange = pd.concat([strange, test.head(1).assign(**{target: None})], ignore_index=True)
     solution = solve_table(train, target, "region", loss=loss, features=features, test=strange)
     problem = solution.report["problems"][0]
     record = problem["held_out"]
     assert record["strange"] == {"west": 2}
-    assert record["rows_dropped"] == 3
+    assert record["rows_dropped"] == 4
     for which in ("average", "worst_case"):
         losses = row_losses(solution.model, test, which)
         by_group = pd.Series(losses).groupby(test["region"].to_numpy()).mean()
@@ -173,6 +174,22 @@ def test_a_share_of_each_group_is_held_out(people, features):
     assert one.report["seed"] == 1
     np.testing.assert_array_equal(one.model.coefficients["average"], same.model.coefficients["average"])
     assert (one.model.coefficients["average"] != other.model.coefficients["average"]).any()
+
+
+def test_a_group_keeps_a_row_for_training():
+    frame = pd.DataFrame({"x": [1.0, 2, 3, 5], "y": [1.0, 3, 2, 4], "g": list("aabb")})
+    problem = solve_table(frame, "y", "g", holdout=0.9).report["problems"][0]
+    assert problem["rows"] == problem["held_out"]["rows"] == [1, 1]
+
+
+@pytest.mark.parametrize("options", [{}, {"l1": 3e3}, {"loss": "huber"}])
+def test_the_reference_takes_few_rows_and_targets_of_any_size(options):
+    pytest.importorskip("cvxpy")
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame(rng.normal(size=(12, 6)), columns=list("abcdef")).assign(y=1e5 * rng.normal(size=12), g=list("uvw") * 4)
+    problem = solve_table(frame, "y", "g", ridge=0.1, reference=True, **options).report["problems"][0]
+    assert problem["worst_case"]["certified"]
+    assert abs(problem["reference"]["difference"]) < 2e-6, problem["reference"]
 
 
 def test_rows_without_a_target_or_a_group_are_counted(people, features):
