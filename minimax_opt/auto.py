@@ -6,7 +6,8 @@ allow them.
 
 1. Many more tasks than variables (K >= 5000 and K >= 100 n), where ``working-set`` does not refuse the problem: ``working-set``.
 2. Losses with kinks (quantile tasks): ``interior-point``, or ``descent-ascent`` with a domain or a 1-norm.
-3. A domain, tasks without a Jacobian, or a Jacobian of more than 1 GB: ``accelerated``.
+3. Tasks without a Jacobian, or a Jacobian of more than 1 GB: ``accelerated``; a domain or a 1-norm: ``interior-point`` where it does not refuse
+   them and Hessians are not too dear (rows * n^2 <= 1e10), else ``accelerated``.
 4. W is not the simplex: ``interior-point`` where there are Hessians, else ``accelerated``.
 5. Affine tasks: ``interior-point``.
 6. Quadratic tasks whose K Hessians can be stored, K <= 500, at least n rows a task: ``dual-newton``.
@@ -26,6 +27,7 @@ GRAM_FLOPS = 4e10  # forming the K Gram matrices pays up to here
 GRAM_BYTES = 2e9
 JACOBIAN_BYTES = 1e9
 HESSIAN_FLOPS = 1e7  # one weighted Hessian an iteration is cheap up to here
+CONFINED_FLOPS = 1e10  # with a domain or a 1-norm, where the only alternatives are first-order methods, up to here
 MANY_TASKS = 500
 HUGE_K, HUGE_K_PER_VARIABLE = 5000, 100  # a working set wins from here on
 
@@ -44,13 +46,16 @@ def _rule(problem: Problem) -> str:
         return "working-set"
     if not tasks.smooth:
         return "interior-point"
-    if problem.domain is not None or not tasks.has_jacobian or 8 * n_tasks * n > JACOBIAN_BYTES:
+    if not tasks.has_jacobian or 8 * n_tasks * n > JACOBIAN_BYTES:
         return "accelerated"
+    rows = tasks.n_rows if tasks.n_rows is not None else n_tasks * n
+    if problem.simple is not None:
+        confined = METHODS["interior-point"]().refuses(problem) is None and rows * n**2 <= CONFINED_FLOPS
+        return "interior-point" if confined and 8 * n**2 <= JACOBIAN_BYTES else "accelerated"
     if not isinstance(problem.ambiguity, Simplex):
         return "interior-point" if problem.has_hessian else "accelerated"
     if tasks.curvature == "affine":
         return "interior-point" if 8 * n**2 <= JACOBIAN_BYTES else "accelerated"
-    rows = tasks.n_rows if tasks.n_rows is not None else n_tasks * n
     grams_fit = rows * n**2 <= GRAM_FLOPS and 8 * n_tasks * n**2 <= GRAM_BYTES
     if tasks.curvature == "quadratic" and n_tasks <= MANY_TASKS and rows >= n_tasks * n and grams_fit:
         return "dual-newton"
