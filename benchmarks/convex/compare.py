@@ -36,6 +36,8 @@ def compare(data: Data, repeat: int = 5, method: str = "auto", budget: float = 2
     entrants, statements, left_out = _admit(data, budget) if peers else ([], {}, {})
     measure.settle()
     interleave(ours, entrants, repeat)
+    for each in ours:
+        each.count()
     reference = Ours(data, REFERENCE, method)
     reference.run()
     values = [judge.value(data, np.asarray(each.result.x)) for each in (*ours, reference)] + [each.value for each in entrants]

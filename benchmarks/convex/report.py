@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.convex import convergence, growth
 from benchmarks.convex.figures import draw_all
 from benchmarks.convex.judge import LEVELS
-from benchmarks.convex.statistics import fastest, geometric_mean, peer_seconds, ratio, ratios, winners
+from benchmarks.convex.statistics import fastest, geometric_mean, peer_seconds, ratio, ratios, unpaired, winners
 from benchmarks.convex.store import load
 
 LAST = LEVELS[-1]
@@ -35,12 +35,10 @@ CANNOT = """\
 
 
 def summary(content: dict[str, Any]) -> str:
-    """Geometric means of the ratios, with and without what a one-off user pays."""
+    """Geometric means of the ratios, with and without what a one-off user pays, and the cases that have no ratio."""
     cases = content["cases"]
-    lines = [
-        "| ratio of times, fastest peer / ours | geometric mean (95 % interval over cases) | cases | smallest | below 1 | below 0.7 |",
-        "|---|---|---|---|---|---|",
-    ]
+    head = "| ratio of times, fastest peer / ours | geometric mean (95 % interval over cases) | cases | smallest | below 1 | below 0.7 "
+    lines = [head + "| only we reached it | only a peer did |", "|---|---|---|---|---|---|---|---|"]
     questions = [(f"certified {level:g} against an uncertified {level:g}", level, False, True) for level in LEVELS]
     questions.append((f"the same at {LAST:g}, peers' QR factors for free", LAST, False, False))
     questions += [(f"one-off, with what cvxpy's user waits for, at {level:g}", level, True, True) for level in LEVELS]
@@ -49,7 +47,9 @@ def summary(content: dict[str, Any]) -> str:
         if found:
             mean, low, high = geometric_mean(found)
             below = f"{sum(r < 1 for r in found)} | {sum(r < 0.7 for r in found)}"
-            lines.append(f"| {title} | **{mean:.2f}** ({low:.2f} to {high:.2f}) | {len(found)} | {min(found):.2f} | {below} |")
+            alone, missed = (len(names) for names in unpaired(cases, level, whole))
+            value = f"**{mean:.2f}** ({low:.2f} to {high:.2f})"
+            lines.append(f"| {title} | {value} | {len(found)} | {min(found):.2f} | {below} | {alone} | {missed} |")
     return "\n".join(lines)
 
 
@@ -57,7 +57,7 @@ def verdicts(content: dict[str, Any]) -> str:
     """What is not in the ratios: cases that only one side solved, failures, bounds that are not valid."""
     cases = content["cases"]
     solved = {name: row for name, row in cases.items() if "failed" not in row}
-    alone = [name for name, row in solved.items() if row["ours"][f"{LAST:g}"]["certified"] and fastest(row, LAST) is None]
+    alone, _ = unpaired(cases, LAST)
     missed = [name for name, row in solved.items() if not row["ours"][f"{LAST:g}"]["certified"]]
     lines = [
         f"{len(cases)} cases. Fastest peer at {LAST:g}: "
@@ -116,9 +116,7 @@ def work_table(content: dict[str, Any]) -> str:
         if "failed" in row:
             continue
         work = row["ours"][f"{LAST:g}"]["work"]
-        mine = ", ".join(
-            "?" if work.get(key) is None else str(work[key]) for key in ("values", "jacobians", "hessians", "factorisations")
-        )
+        mine = ", ".join(str(work[key]) for key in ("values", "jacobians", "hessians", "factorisations"))
         reached = [peer for peer in row["peers"] if LAST in peer["levels"] and not peer["whole"]]
         best = min(reached, key=lambda peer: peer_seconds(row, peer), default=None)
         theirs = "-" if best is None else f"{best['peer']}: " + ", ".join(f"{key} {count}" for key, count in best["work"].items())

@@ -43,6 +43,18 @@ def ratios(cases: dict[str, Any], level: float, whole: bool = False, reduction: 
     return {name: value for name, value in found.items() if value is not None}
 
 
+def unpaired(cases: dict[str, Any], level: float, whole: bool = False) -> tuple[list[str], list[str]]:
+    """The cases that have no ratio because only we reached the level, and because only a peer did."""
+    alone, missed = [], []
+    for name, row in cases.items():
+        if "failed" in row:
+            continue
+        ours, peer = row["ours"][f"{level:g}"]["certified"], fastest(row, level, whole) is not None
+        alone += [name] if ours and not peer else []
+        missed += [name] if peer and not ours else []
+    return alone, missed
+
+
 def geometric_mean(values: list[float], seed: int = 0) -> tuple[float, float, float]:
     """The geometric mean, and its 95 % percentile interval from cases drawn again with replacement."""
     logs = np.log(values)

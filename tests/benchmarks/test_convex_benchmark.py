@@ -193,6 +193,7 @@ def test_a_row_and_its_report(tmp_path, monkeypatch, capsys):
     row = compare(TINY["ridge"]("ridge", 0), repeat=1, budget=10.0)
     assert row["valid"]
     assert row["ours"]["1e-09"]["certified"]
+    assert row["ours"]["1e-09"]["work"]["factorisations"] >= row["ours"]["1e-09"]["work"]["nit"]
     assert {peer["peer"] for peer in row["peers"]} >= {"SLSQP", "Clarabel native", "cvxpy CLARABEL"}
     assert all(1e-3 in peer["levels"] for peer in row["peers"] if peer["peer"] != "trust-constr")
     ratio = statistics.ratio(row, 1e-6)
@@ -210,6 +211,7 @@ def test_a_row_and_its_report(tmp_path, monkeypatch, capsys):
     assert text in capsys.readouterr().out
     assert "geometric mean" in text
     assert "Failed: broken." in text
+    assert statistics.unpaired({"a": {**row, "peers": []}, "b": row, "c": {"failed": "no"}}, 1e-6) == (["a"], [])
     assert (tmp_path / "images" / "profile.png").stat().st_size > 10_000
     assert json.loads(path.read_text())["cases"]["ridge"]["best"] == pytest.approx(row["best"], rel=1e-6)
 
