@@ -64,7 +64,8 @@ def minimize_max(
     ambiguity : AmbiguitySet
         W: ``Simplex()`` (the worst task) by default, ``CVaR``, ``KLBall`` or ``ChiSquareBall``.
     domain : Domain, optional
-        Convex set that x must stay in, for the first-order methods: ``Box``, ``Ball``, ``domains.Simplex``, ``Fantope``.
+        Convex set that x must stay in: ``Box`` and ``domains.Simplex`` for `interior-point` and the first-order methods, ``Ball`` and
+        ``Fantope`` for the first-order methods.
     regularizer : Regularizer, optional
         ``Ridge(strength)``, ``QuadraticRegularizer(Q, c)``, ``L1(strength)`` or a sum of these, ``Ridge(0.1) + L1(0.01)``.
     convex : bool, optional
