@@ -13,6 +13,7 @@ from typing import Any
 from benchmarks.convex import convergence, growth
 from benchmarks.convex.figures import draw_all
 from benchmarks.convex.judge import LEVELS
+from benchmarks.convex.peers import EXPONENTIAL_ROWS, EXPONENTIAL_ROWS_SPARSE, MODELLED_ENTRIES, SECOND_ORDER_VARIABLES
 from benchmarks.convex.statistics import fastest, geometric_mean, peer_seconds, ratio, ratios, unpaired, winners
 from benchmarks.convex.store import load
 
@@ -24,14 +25,17 @@ definition of the problem in NumPy. Peers need no certificate. Statement and com
 of least squares in the cone solvers' forms count as solving, as our Gram matrices do (without: see the summary). Every peer was tried first in a
 process of its own with a budget of {budget:g} s. Peak memory is that of one solve in a process of its own, above what was resident when it
 started: the data and the statement. Ratios are fastest peer / ours; between 0.7 and 1.4 is a tie on a shared machine."""
-CANNOT = """\
+CANNOT = f"""\
 - `dro` states the simplex over groups of rows, and CVaR, KL and chi-square over single rows, for squared and logistic losses without a penalty. It
   states, compiles and solves in one call and at one accuracy, so that it stands among the one-off times.
 - `cooper` states min t subject to f_k(x) <= t; its Lagrangian optimisers are among the convergence curves.
 - `torchjd` does not state the minimax problem: STCH is a smoothed maximum at a fixed smoothing, and Jacobian descent (MGDA, UPGrad, ...) looks for
   Pareto-stationary points, which need not be minimax. STCH and MGDA are among the curves; UPGrad needs an extra QP package and is left out.
 - scipy's methods state the simplex and CVaR here, with smooth losses. PIQP and HiGHS state what is linear. SCS runs where there is nothing but
-  Clarabel."""
+  Clarabel.
+- Not tried, because they take minutes there: cvxpy and the cone solvers with more than {MODELLED_ENTRIES:g} numbers in the constraints or more than
+  {EXPONENTIAL_ROWS} rows with an exponential ({EXPONENTIAL_ROWS_SPARSE} where they are sparse), trust-constr with n + K > {SECOND_ORDER_VARIABLES},
+  and SLSQP with more than 5000 tasks or 1000 sparse variables."""
 
 
 def summary(content: dict[str, Any]) -> str:

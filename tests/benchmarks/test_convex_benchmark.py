@@ -11,7 +11,7 @@ from benchmarks.convex import judge, measure, statistics
 from benchmarks.convex.compare import compare
 from benchmarks.convex.convergence import Curve, their_curve
 from benchmarks.convex.data import LOSSES
-from benchmarks.convex.families import changed, least_squares, logistic, multinomial, poisson, quantile
+from benchmarks.convex.families import changed, least_squares, logistic, multinomial, poisson, quantile, sparse
 from benchmarks.convex.growth import slope
 from benchmarks.convex.peers import modelled, native, peers_of
 from benchmarks.convex.peers.epigraph import Epigraph
@@ -25,6 +25,7 @@ TINY = {
     "ridge": least_squares(3, 4, 12, ridge=0.1),
     "l1": changed(least_squares(3, 4, 12), l1=0.2),
     "box": changed(least_squares(3, 4, 12), box=(-0.2, 0.2)),
+    "sparse": sparse(3, 4, 12, 0.5),
     "logistic": logistic(3, 4, 12, ridge=0.1),
     "quantile": quantile(3, 4, 12),
     "poisson": poisson(3, 4, 12),

@@ -16,7 +16,7 @@ __all__ = ["Answer", "Peer", "Solve", "peers_of", "reduce"]
 EXPONENTIAL = ("logistic", "poisson", "multinomial")
 MODELLED_ENTRIES = 2e6  # numbers in the constraints, above which the modelling layer and the cone solvers take minutes
 MODELLED_ROWS = 12_000
-EXPONENTIAL_ROWS = 4_000  # a cone of its own for each row
+EXPONENTIAL_ROWS, EXPONENTIAL_ROWS_SPARSE = 4_000, 20_000  # a cone of its own for each row
 SECOND_ORDER_VARIABLES = 1500  # trust-constr factorises (n + K) x (n + K) systems in Python
 
 
@@ -62,7 +62,7 @@ def _native(data: Data) -> list[Peer]:
 def _modelled(data: Data) -> list[Peer]:
     exponential = data.loss in EXPONENTIAL or isinstance(data.ambiguity, mo.KLBall)
     rows = data.n_rows * data.n_classes
-    if data.loss in EXPONENTIAL and rows > EXPONENTIAL_ROWS:
+    if data.loss in EXPONENTIAL and rows > (EXPONENTIAL_ROWS_SPARSE if data.sparse else EXPONENTIAL_ROWS):
         return []
     if _entries(data) > MODELLED_ENTRIES or (data.loss != "affine" and data.n_tasks > 1000):
         return []

@@ -66,8 +66,8 @@ def _losses(cp: Any, data: Data, x: Any) -> list[Any]:
     losses = []
     for A, b in data.groups:
         if data.loss == "least squares":
-            R = triangular(A, b)
-            losses.append(cp.sum_squares(R[:, :-1] @ x - R[:, -1]))
+            R, r = triangular(A, b)
+            losses.append(cp.sum_squares(R @ x - r))
         elif data.loss == "multinomial":
             Z = A @ cp.reshape(x, (A.shape[1], data.n_classes), order="C")
             picked = b[:, None] == np.arange(data.n_classes)
@@ -82,14 +82,13 @@ def reduce(data: Data) -> list[Any]:
     return [triangular(A, b) for A, b in data.groups]
 
 
-def triangular(A: Any, b: np.ndarray) -> Any:
-    """[R, r] with mean (A x - b)^2 = |R x - r|^2: at most n + 1 rows, by QR, where the rows are dense."""
+def triangular(A: Any, b: np.ndarray) -> tuple[Any, np.ndarray]:
+    """R, r with mean (A x - b)^2 = |R x - r|^2: at most n + 1 rows, by QR, where the rows are dense."""
     if not isinstance(A, np.ndarray):
-        from scipy.sparse import csr_array, hstack
-
-        return hstack([A, csr_array(b[:, None])], format="csr") / np.sqrt(len(b))
+        return A / np.sqrt(len(b)), b / np.sqrt(len(b))
     joint = np.column_stack([A, b]) / np.sqrt(len(b))
-    return np.linalg.qr(joint, mode="r") if len(b) > A.shape[1] + 1 else joint
+    joint = np.linalg.qr(joint, mode="r") if len(b) > A.shape[1] + 1 else joint
+    return joint[:, :-1], joint[:, -1]
 
 
 def _worst_case(cp: Any, losses: list[Any], ambiguity: mo.AmbiguitySet) -> tuple[Any, list[Any]]:

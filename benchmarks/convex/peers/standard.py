@@ -117,9 +117,7 @@ def _losses(data: Data, rows: _Rows, x: int, columns: list[list[int]]) -> None:
     K = data.n_tasks
     if data.loss == "least squares":
         for (A, b), mine in zip(data.groups, columns, strict=True):
-            R = triangular(A, b)
-            dense = R.toarray() if sparse.issparse(R) else R
-            _square_below(rows, x, R[:, :-1], dense[:, -1], mine)
+            _square_below(rows, x, *triangular(A, b), mine)
         return
     bound = sparse.coo_matrix(
         (
