@@ -13,7 +13,8 @@ D = 1 / (s/u + y/z + eta R'') and C the rows of (1 - e) J less their D-weighted 
     (Hess F_w + C' D C + (v/eta) c c') dx = right-hand side,
 
 where c are the regression coefficients of R' (with ridge v/eta; absent without a ball): positive semidefinite, free of
-cancellation, and the same for all sets.
+cancellation, and the same for all sets. A domain of x or a 1-norm adds pairs at the end of both vectors, and a diagonal to the matrix
+(:mod:`minimax_opt.solvers.interior_point_domain`).
 """
 
 from __future__ import annotations
