@@ -225,29 +225,25 @@ BASE = [
 ]
 
 
-FAMILIES = ("huber", "poisson with ridge", "multinomial", "quantile")
-
-
-def with_sets():
-    """Every kind of losses under every set."""
-    cases = []
-    named = {base.name: base for base in BASE}
-    for name in (
-        "lsq",
-        "logistic",
-        "affine with ridge",
-        "quadratic",
-        "lsq with L1",
-        "logistic nonnegative",
-        "affine with L1",
-        *FAMILIES,
-    ):
-        cases += [
-            replace(named[name], name=f"{name} / {label}", ambiguity=chosen)
-            for label, chosen in SETS.items()
-            if label != "simplex"
-        ]
-    return cases
-
-
-ALL = [*BASE, *with_sets()]
+UNDER_EVERY_SET = (
+    "lsq",
+    "logistic",
+    "affine with ridge",
+    "quadratic",
+    "lsq with L1",
+    "logistic nonnegative",
+    "affine with L1",
+    "huber",
+    "poisson with ridge",
+    "multinomial",
+    "quantile",
+)
+WITH_SETS = [
+    replace(base, name=f"{base.name} / {label}", ambiguity=ambiguity)
+    for base in BASE
+    if base.name in UNDER_EVERY_SET
+    for label, ambiguity in SETS.items()
+    if label != "simplex"
+]
+ALL = [*BASE, *WITH_SETS]
+NAMED = {case.name: case for case in ALL}

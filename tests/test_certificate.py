@@ -210,7 +210,7 @@ def test_a_ball_that_holds_the_simplex_is_the_simplex(ambiguity):
 
 
 def test_no_certificate_without_convexity():
-    case = problems.BASE[0]
+    case = problems.NAMED["lsq"]
     problem = problem_of(case)
     problem.convex = False
     found = certificate.certify(problem.at(np.zeros(case.n_variables)), np.full(case.n_tasks, 1 / case.n_tasks))

@@ -31,7 +31,7 @@ def stop_at(nit, error):
 )
 @pytest.mark.parametrize("error", [KeyboardInterrupt, StopIteration])
 def test_resumed_equals_uninterrupted(method, options, error, tmp_path):
-    case, path = problems.BASE[1], tmp_path / "solve.ckpt"
+    case, path = problems.NAMED["lsq unequal rows"], tmp_path / "solve.ckpt"
     arguments = {"tol": 1e-8, "max_iter": 12, "options": options, "seed": 3}
     whole = case.solve(method, **arguments)
     cut = case.solve(method, **arguments, checkpoint=path, callback=stop_at(2, error))
@@ -42,13 +42,13 @@ def test_resumed_equals_uninterrupted(method, options, error, tmp_path):
 
 
 def test_resuming_a_finished_solve_returns_it(tmp_path):
-    case, path = problems.BASE[0], tmp_path / "done.ckpt"
+    case, path = problems.NAMED["lsq"], tmp_path / "done.ckpt"
     first = case.solve("sqp", tol=1e-8, checkpoint=path)
     same(case.solve("sqp", tol=1e-8, checkpoint=path), first)
 
 
 def test_another_solve_is_refused(tmp_path):
-    case, path = problems.BASE[0], tmp_path / "solve.ckpt"
+    case, path = problems.NAMED["lsq"], tmp_path / "solve.ckpt"
     case.solve("accelerated", tol=1e-3, max_iter=3, checkpoint=path)
     with pytest.raises(ValueError, match="must belong to the same solve"):
         case.solve("mirror-prox", checkpoint=path)
@@ -93,7 +93,7 @@ def test_a_file_of_another_problem_is_refused(change, tmp_path):
 
 
 def test_a_failing_write_leaves_the_old_file(tmp_path, monkeypatch):
-    case, path = problems.BASE[0], tmp_path / "solve.ckpt"
+    case, path = problems.NAMED["lsq"], tmp_path / "solve.ckpt"
     case.solve("accelerated", tol=1e-3, max_iter=3, checkpoint=path)
     before = path.read_bytes()
 

@@ -16,7 +16,7 @@ from minimax_opt import certificate
 from minimax_opt.minorant import minorant, nearest_minorant
 
 COMPOSITE = [case for case in problems.ALL if not case.smooth]
-optimum = cache(lambda name: cvxpy_reference.solve(next(case for case in problems.ALL if case.name == name)))
+optimum = cache(lambda name: cvxpy_reference.solve(problems.NAMED[name]))
 
 
 @pytest.mark.parametrize("case", [case for case in COMPOSITE if isinstance(case.ambiguity, mo.Simplex)], ids=str)
@@ -65,7 +65,7 @@ def test_the_gap_closes(case):
 @pytest.mark.parametrize("family", [mo.LeastSquaresTasks, mo.LogisticTasks])
 def test_each_bound_closes_the_gap_where_it_should(family):
     """At a solution, by the curvature of F_w alone: the active pieces of h are found, and s is exact on the others."""
-    case = next(c for c in problems.BASE if c.name == ("lsq with L1" if family is mo.LeastSquaresTasks else "logistic with L1"))
+    case = problems.NAMED["lsq with L1" if family is mo.LeastSquaresTasks else "logistic with L1"]
     res = case.solve("accelerated", tol=1e-10, max_iter=20000)
     bound = certificate.curvature_bound(problem_of(case).at(res.x), res.weights)
     assert res.fun - 1e-8 * abs(res.fun) <= bound <= res.fun
@@ -74,7 +74,7 @@ def test_each_bound_closes_the_gap_where_it_should(family):
 
 
 def test_without_an_h_the_minorant_is_the_weighted_loss():
-    case = problems.BASE[0]
+    case = problems.NAMED["lsq"]
     point, weights = problem_of(case).at(np.ones(case.n_variables)), np.full(case.n_tasks, 1 / case.n_tasks)
     g = nearest_minorant(point, weights)
     assert g.value == point.weighted_value(weights) == point.smooth_value(weights)

@@ -146,12 +146,16 @@ CONSTRUCTORS = {
         r"`list_of_A`, task 0 must be an array of real numbers, got list with parts of different shapes",
     ),
     "sparse task": (
-        lambda: mo.LeastSquaresTasks([sparse.eye(2)], [X0]),
-        r"`list_of_A`, task 0 must be an array of real numbers, got .*; use `.toarray\(\)`",
+        lambda: mo.LeastSquaresTasks([sparse.eye(2), np.eye(2)], [X0, X0]),
+        r"`list_of_A` must be all sparse or all dense, got 1 sparse of 2; convert, e.g. by `scipy.sparse.csr_array",
     ),
     "ragged groups": (
         lambda: mo.LeastSquaresTasks.from_groups(np.eye(2), X0, [[1], [1, 2]]),
         r"`groups` must be a vector of labels, got list with parts of different shapes",
+    ),
+    "sparse targets": (
+        lambda: mo.LeastSquaresTasks([np.eye(2)], [sparse.coo_array(X0)]),
+        r"`list_of_b`, task 0 must be an array of real numbers, got coo_array; use `.toarray\(\)`",
     ),
     "ragged P": (lambda: mo.QuadraticTasks([np.eye(2), np.eye(3)]), r"`P` must be an array .* parts of different shapes"),
     "affine": (lambda: mo.AffineTasks("a", X0), r"`A` must be an array of real numbers, got 'a'"),

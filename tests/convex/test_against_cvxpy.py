@@ -80,7 +80,7 @@ def test_unique_weights_agree_with_cvxpys_duals():
 
 def test_the_reference_notices_a_wrong_value():
     """The comparison can fail: a set other than the one asked for has another value."""
-    case = problems.BASE[0]
+    case = problems.NAMED["lsq"]
     value = cvxpy_reference.solve(case)[1]
     other = mo.minimize_max(case.tasks, ambiguity=mo.CVaR(0.9), tol=1e-9).fun
     assert abs(other - value) > 1e-3 * value

@@ -60,7 +60,7 @@ def test_every_method_claims_something():
 
 @pytest.mark.parametrize("method", METHODS)
 def test_lower_bound_is_valid_and_best_value_falls_at_every_iterate(method):
-    case = problems.BASE[0]
+    case = problems.NAMED["lsq"]
     best = case.solve(tol=1e-11).fun
     rows = []
     case.solve(method, tol=1e-6, max_iter=500, callback=lambda intermediate_result: rows.append(intermediate_result))
@@ -75,7 +75,7 @@ def test_lower_bound_is_valid_and_best_value_falls_at_every_iterate(method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_same_call_same_bits(method):
-    case = problems.BASE[0]
+    case = problems.NAMED["lsq"]
     one, two = (case.solve(method, tol=1e-3, max_iter=50) for _ in range(2))
     np.testing.assert_array_equal(one.x, two.x)
     np.testing.assert_array_equal(one.weights, two.weights)
@@ -113,7 +113,7 @@ def test_callback_can_stop(method):
         raise StopIteration
 
     small_sets = {"size": 1} if method == "working-set" else None  # or it would end with its first step
-    res = problems.BASE[0].solve(method, tol=1e-9, callback=callback, options=small_sets)
+    res = problems.NAMED["lsq"].solve(method, tol=1e-9, callback=callback, options=small_sets)
     assert len(calls) == 1
     assert res.status is mo.Status.STOPPED
     assert not res.success
@@ -125,14 +125,14 @@ def test_interruption_keeps_the_best_point(method):
     def callback(intermediate_result):
         raise KeyboardInterrupt
 
-    res = problems.BASE[0].solve(method, tol=1e-9, callback=callback)
+    res = problems.NAMED["lsq"].solve(method, tol=1e-9, callback=callback)
     assert res.status is mo.Status.INTERRUPTED
-    assert float(np.max(problems.BASE[0].tasks(res.x))) == res.fun
+    assert float(np.max(problems.NAMED["lsq"].tasks(res.x))) == res.fun
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_limits(method):
-    case = problems.BASE[0]
+    case = problems.NAMED["lsq"]
     res = case.solve(method, tol=1e-12, max_iter=0)
     assert res.status is mo.Status.MAX_ITER
     assert res.nit == 0
@@ -147,12 +147,12 @@ def test_unknown_options_and_options_of_another_method_are_refused(method):
     foreign = {field.name for cls in METHODS.values() for field in dataclasses.fields(cls)} - own
     for option in [*sorted(foreign)[:3], "nonsense"]:
         with pytest.raises(ValueError, match=f"unknown option of method '{method}'"):
-            problems.BASE[0].solve(method, options={option: 1})
+            problems.NAMED["lsq"].solve(method, options={option: 1})
 
 
 @pytest.mark.parametrize("method", ["interior-point", "sqp", "accelerated"])
 def test_warm_start_needs_no_more_iterations(method):
-    case = problems.BASE[0]
+    case = problems.NAMED["lsq"]
     cold = case.solve(method, tol=1e-6)
     warm = mo.minimize_max(case.tasks, cold.x, weights0=cold.weights, method=method, tol=1e-6)
     assert warm.success
@@ -161,7 +161,7 @@ def test_warm_start_needs_no_more_iterations(method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_an_optimal_start_ends_soon(method):
-    case = next(case for case in problems.BASE if case.name == "quadratic")
+    case = problems.NAMED["quadratic"]
     best = case.solve(tol=1e-12)
     res = mo.minimize_max(case.tasks, best.x, weights0=best.weights, method=method, tol=1e-4)
     assert res.success

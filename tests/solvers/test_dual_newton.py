@@ -40,7 +40,7 @@ def test_optimality_conditions(n_tasks, n, rows):
 @pytest.mark.filterwarnings("ignore:Solution may be inaccurate:UserWarning")  # at 1e-10; the status is checked
 @pytest.mark.parametrize("name", ["lsq", "lsq one task", "lsq many tasks", "lsq wide with ridge", "lsq duplicates", "quadratic"])
 def test_agrees_with_cvxpy(name):
-    case = next(case for case in problems.BASE if case.name == name)
+    case = problems.NAMED[name]
     _, value = cvxpy_reference.solve(case)
     res = case.solve("dual-newton", tol=1e-9)
     assert res.success

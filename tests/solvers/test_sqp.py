@@ -27,7 +27,7 @@ def optimality(tasks, res, ridge=0.0):
     "name", ["lsq many tasks", "lsq wide with ridge", "lsq duplicates", "logistic", "affine with ridge", "quadratic"]
 )
 def test_agrees_with_cvxpy(name):
-    case = next(case for case in problems.BASE if case.name == name)
+    case = problems.NAMED[name]
     _, value = cvxpy_reference.solve(case)
     res = case.solve("sqp", tol=1e-9)
     assert res.success
@@ -168,7 +168,7 @@ def test_warm_starts_take_fewer_iterations():
 
 @pytest.mark.parametrize("method", ["sqp", "dual-newton"])
 def test_weights0_below_the_floor_are_moved_above_it(method):
-    case, floor = problems.BASE[0], mo.Simplex(floor=0.5)
+    case, floor = problems.NAMED["lsq"], mo.Simplex(floor=0.5)
     res = mo.minimize_max(case.tasks, method=method, ambiguity=floor, weights0=np.eye(case.n_tasks)[0], max_iter=0)
     assert floor.contains(res.weights, 1e-14)
 
