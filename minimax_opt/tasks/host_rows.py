@@ -89,13 +89,16 @@ class HostRows(RowData):
 
     def _gram(self, runs: list[tuple[int, int]], root: Host) -> Array:
         """B'B, B = diag(root) A, of the rows in `runs`."""
-        total: Array = None
-        for run in runs:
-            for rows in self._blocks(*run):
-                scaled = self.scaled(rows, root[rows])
-                part = scaled.T @ scaled  # NumPy sees B'B and calls syrk: half the work
-                total = part if total is None else np.add(total, part, out=total)
-        return total
+        blocks = [rows for run in runs for rows in self._blocks(*run)]
+        scaled = np.empty((max(rows.stop - rows.start for rows in blocks), self.n_variables))
+        lower = np.zeros((self.n_variables,) * 2, order="F")
+        for rows in blocks:
+            block = scaled[: rows.stop - rows.start]
+            np.multiply(self._wide(rows), root[rows, None], out=block)
+            lower = lapack.dsyrk(1.0, block.T, beta=1.0, c=lower, lower=True, overwrite_c=True)
+        gram: Host = lower + lower.T
+        gram.flat[:: self.n_variables + 1] *= 0.5
+        return gram
 
     def grams(self) -> Array:
         if self.narrow:

@@ -43,7 +43,7 @@ class RowData(ABC):
     """
 
     space: Space
-    block_entries = 1 << 17  # rows are scaled in blocks of about this many: they stay in the cache, and never double the memory
+    block_entries = 1 << 16  # rows are scaled in blocks of about this many: they stay in the cache, and never double the memory
     panel_entries = 1 << 16  # and widened in panels of about this many
 
     def __init__(self, A: Any, b: Array, sizes: Array, scale: Array | None = None) -> None:
