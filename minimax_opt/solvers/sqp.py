@@ -5,7 +5,7 @@ d = argmin_d max_k f_k + <g_k, d> + r + <grad r, d> + d'Bd/2
 is found through its dual, the simplex QP max_w <w, f> - w'A B^{-1} A'w / 2, where A has the rows g_k + grad r; then
 d = -B^{-1}A'w. The metric B models the Hessian of F_w = <w, f> + r. It starts as gamma I, gamma a Rayleigh quotient at x0, and
 learns by BFGS from the change of grad F_w along each step. Where that is slow and the tasks have Hessians, Hess F_w becomes the
-base on which BFGS builds.
+base on which BFGS builds; where a Hessian of convex losses costs less than an iteration, every step has its own.
 
 Near a solution the QP finds the active tasks, and the method is a quasi-Newton method on the manifold where they are equal:
 superlinear, where any smoothing of the max is slow. A good step may leave that manifold and raise the max (Maratos effect).
@@ -28,7 +28,7 @@ from minimax_opt.result import Status
 from minimax_opt.solvers.base import Solver, Target
 from minimax_opt.solvers.metric import Metric, rayleigh_quotient, singular
 from minimax_opt.solvers.simplex_qp import solve_simplex_qp
-from minimax_opt.solvers.sqp_state import EPS, TINY, SQPState, hessian_cost, patience
+from minimax_opt.solvers.sqp_state import EPS, TINY, SQPState, hessian_cost, newton_pays, patience
 from minimax_opt.solvers.tangent import first_weights, gradients, least_weights
 
 MAX_TASKS = 3000  # the QP holds a few dense K x K matrices
@@ -86,17 +86,15 @@ class SQP(Solver):
     def init(
         self, problem: Problem, point: Point, weights0: Array | None, target: Target, generator: np.random.Generator
     ) -> SQPState:
-        """The QP at x0 in a multiple of the identity."""
+        """The QP at x0, in the Hessian or a multiple of the identity."""
         weights, A = first_weights(problem, weights0), gradients(point)
         state = SQPState(point, weights, target=target, gradients=A, generator=generator, start=point)
         state.scale = float(np.abs(point.losses).max())
         if not all_finite(A):
             state.status = Status.NON_FINITE
             return state
-        pull, steepest = weights @ A, A[int(np.argmax(point.losses))]
-        if norm(pull) < 1e-6 * norm(steepest):  # the prior may balance the tasks where the max does not
-            pull = steepest
-        state.metric = Metric(rayleigh_quotient(point, weights, pull, generator) or max(norm(pull), TINY))
+        state.newton = newton_pays(problem)
+        state.metric = _first_metric(problem, state)
         state.patience = patience(problem)
         return _solve(problem, state)
 
@@ -110,11 +108,25 @@ class SQP(Solver):
         if not all_finite(A):
             state.status = Status.NON_FINITE
             return state
-        _learn(problem, state, length, A)
+        if not state.newton:
+            _learn(problem, state, length, A)
         state.point, state.gradients = point, A
-        if state.slow(problem) or (length < 0.5 and problem.has_hessian and hessian_cost(problem) < CHEAP):
+        if state.newton or state.slow(problem) or (length < 0.5 and problem.has_hessian and hessian_cost(problem) < CHEAP):
             _rebase(state)  # a step that had to be short: B lacks the curvature of tasks whose weight has grown
         return _solve(problem, state)
+
+
+def _first_metric(problem: Problem, state: SQPState) -> Metric:
+    """Hess F_w at x0 where Newton's method is the choice and curvature is not missing there; else gamma I."""
+    point, weights, A = state.point, state.weights, state.gradients
+    if state.newton:
+        hessian = point.hessian(weights)
+        if problem.tasks.self_concordant or not singular(hessian):
+            return Metric(hessian)
+    pull, steepest = weights @ A, A[int(np.argmax(point.losses))]
+    if norm(pull) < 1e-6 * norm(steepest):  # the prior may balance the tasks where the max does not
+        pull = steepest
+    return Metric(rayleigh_quotient(point, weights, pull, state.generator) or max(norm(pull), TINY))
 
 
 def _solve(problem: Problem, state: SQPState) -> SQPState:

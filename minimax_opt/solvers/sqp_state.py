@@ -39,6 +39,8 @@ class SQPState(State):
         x0.
     scale : float
         Size of the losses there.
+    newton : bool
+        Whether every step pays for its own Hessian.
     gradients : ndarray, shape (K, n)
         A.
     direction : ndarray, shape (n,)
@@ -60,6 +62,7 @@ class SQPState(State):
     generator: Any = None
     start: Any = None
     scale: float = 1.0
+    newton: bool = False
     gradients: Any = None
     direction: Any = None
     curvature: float = 0.0
@@ -125,4 +128,10 @@ def hessian_cost(problem: Problem) -> float:
     return (1e5 + rows * n**2 / 20 + n**3 / 30) / (2e5 + rows * n)
 
 
-__all__ = ["TINY", "SQPState", "hessian_cost", "patience"]
+def newton_pays(problem: Problem) -> bool:
+    """Whether the Hessian of convex losses over rows costs less than an iteration: at least one is saved by each."""
+    known = problem.tasks.n_rows is not None or problem.tasks.curvature == "quadratic"  # what a Hessian costs
+    return problem.convex and problem.has_hessian and known and hessian_cost(problem) <= 1.0
+
+
+__all__ = ["TINY", "SQPState", "hessian_cost", "newton_pays", "patience"]

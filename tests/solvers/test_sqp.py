@@ -46,6 +46,24 @@ def test_iterations_at_any_conditioning(family, cond, limit):
     assert optimality(case.tasks, res) <= 1e-4
 
 
+@pytest.mark.parametrize("family", [problems.least_squares, problems.logistic])
+def test_cheap_hessians_of_every_step_make_it_newtons_method(family):
+    case = family("case", n_tasks=8, n=6, rows=60, seed=1)
+    res = case.solve("sqp", tol=1e-12)
+    decreases = [(row.value - res.lower_bound) / res.fun for row in res.trace]
+    assert res.success
+    assert res.nhev >= res.nit
+    assert res.nit <= 7
+    assert all(late <= 1e-3 * early for early, late in zip(decreases, decreases[1:], strict=False) if 1e-10 < early < 1e-3)
+
+
+def test_starts_where_huber_losses_have_no_curvature():
+    case = problems.NAMED["huber"]
+    far = np.full(case.tasks.n_variables, 1e4)
+    res = mo.minimize_max(case.tasks, far, method="sqp", tol=1e-9)
+    assert res.success
+
+
 def test_floor_and_prior():
     case = problems.logistic("case", n_tasks=5, rows=60, ridge=1e-2)
     prior = np.array([1, 2, 3, 2, 2]) / 10
