@@ -1,20 +1,22 @@
 """The rule behind ``method="auto"``.
 
-From measurements (docs/solvers.md): keeping the max intact (a simplex QP on the K linearisations, or an interior point) needs tens of
-derivative evaluations where smoothing needs thousands, so second-order methods come first wherever derivatives and memory
-allow them.
+Keeping the max intact (a simplex QP on the K linearisations, or an interior point) needs tens of derivative evaluations where smoothing needs
+thousands, so second-order methods come first wherever derivatives and memory allow them. The thresholds come from
+``python -m benchmarks.convex.tune``, which prints how much slower than the fastest method each choice is; with ``--held-out`` on other problems.
 
-1. Many more tasks than variables (K >= 5000 and K >= 100 n), where ``working-set`` does not refuse the problem: ``working-set``.
-2. Losses with kinks (quantile tasks): ``interior-point``, or ``descent-ascent`` with a domain or a 1-norm.
-3. Tasks without a Jacobian, or a Jacobian of more than 1 GB: ``accelerated``; a domain or a 1-norm: ``interior-point`` where it does not refuse
-   them and Hessians are not too dear (rows * n^2 <= 1e10), else ``accelerated``.
-4. W is not the simplex: ``interior-point`` where there are Hessians, else ``accelerated``.
-5. Affine tasks: ``interior-point``.
-6. Quadratic tasks whose K Hessians can be stored, K <= 500, at least n rows a task: ``dual-newton``.
-7. Small or many-task smooth problems (rows * n^2 <= 1e7, or K > 500) with Hessians: ``interior-point``.
-8. Everything else with a Jacobian: ``sqp``.
+1. Many more tasks than variables (K >= 2000 and K >= 100 n), where ``working-set`` does not refuse the problem: ``working-set``.
+2. Losses with kinks (quantile tasks): ``interior-point``.
+3. Tasks without a Jacobian, or a Jacobian of more than 1 GB: ``accelerated``.
+4. A domain or a 1-norm: ``interior-point`` while Hessians are not too dear (rows * n^2 <= 1e10), else ``accelerated``.
+5. W is not the simplex: ``interior-point`` where there are Hessians, else ``accelerated``.
+6. Affine tasks: ``interior-point`` up to n^2 doubles of 1 GB, else ``accelerated``.
+7. Quadratic tasks, K <= 500, whose K Hessians are cheap to form and to store (at least n rows a task, or K n^2 <= 1.5e6): ``dual-newton``; of
+   others with K > 500: ``interior-point``.
+8. Small problems with Hessians (rows * n^2 < 1e6): ``interior-point``.
+9. Everything else: ``sqp``.
 
-Where the method refuses the problem (losses that are not known to be convex, say), ``sqp`` takes its place, or else ``accelerated``.
+Where the method refuses the problem (losses that are not known to be convex, say), the first of ``sqp``, ``interior-point`` and ``accelerated``
+(``descent-ascent`` for losses with kinks) that does not takes its place.
 """
 
 from __future__ import annotations
@@ -26,15 +28,16 @@ from minimax_opt.solvers import METHODS
 GRAM_FLOPS = 4e10  # forming the K Gram matrices pays up to here
 GRAM_BYTES = 2e9
 JACOBIAN_BYTES = 1e9
-HESSIAN_FLOPS = 1e7  # one weighted Hessian an iteration is cheap up to here
+GRAM_NUMBERS = 1.5e6  # in K Gram matrices that always pay
+HESSIAN_FLOPS = 1e6  # one weighted Hessian an iteration is cheap up to here
 CONFINED_FLOPS = 1e10  # with a domain or a 1-norm, where the only alternatives are first-order methods, up to here
 MANY_TASKS = 500
-HUGE_K, HUGE_K_PER_VARIABLE = 5000, 100  # a working set wins from here on
+HUGE_K, HUGE_K_PER_VARIABLE = 2000, 100  # a working set wins from here on
 
 
 def choose_method(problem: Problem) -> str:
-    """The name of the method that the rule picks, or of the next that does not refuse the problem: ``sqp``, then a first-order method."""
-    for name in (_rule(problem), "sqp"):
+    """The name of the method that the rule picks, or of the one that takes its place."""
+    for name in (_rule(problem), "sqp", "interior-point"):
         if METHODS[name]().refuses(problem) is None:
             return name
     return "accelerated" if problem.tasks.smooth else "descent-ascent"
@@ -56,9 +59,10 @@ def _rule(problem: Problem) -> str:
         return "interior-point" if problem.has_hessian else "accelerated"
     if tasks.curvature == "affine":
         return "interior-point" if 8 * n**2 <= JACOBIAN_BYTES else "accelerated"
-    grams_fit = rows * n**2 <= GRAM_FLOPS and 8 * n_tasks * n**2 <= GRAM_BYTES
-    if tasks.curvature == "quadratic" and n_tasks <= MANY_TASKS and rows >= n_tasks * n and grams_fit:
-        return "dual-newton"
-    if problem.has_hessian and (rows * n**2 <= HESSIAN_FLOPS or n_tasks > MANY_TASKS):
-        return "interior-point"
-    return "sqp"
+    if tasks.curvature == "quadratic":
+        fit = rows * n**2 <= GRAM_FLOPS and 8 * n_tasks * n**2 <= GRAM_BYTES
+        if fit and n_tasks <= MANY_TASKS and (rows >= n_tasks * n or n_tasks * n**2 <= GRAM_NUMBERS):
+            return "dual-newton"
+        if problem.has_hessian and n_tasks > MANY_TASKS:
+            return "interior-point"
+    return "interior-point" if problem.has_hessian and rows * n**2 < HESSIAN_FLOPS else "sqp"

@@ -43,7 +43,9 @@ def chosen(tasks, n_tasks, n, **extra):
         ("accelerated", mo.TorchTasks(lambda x: x), 2, {"ambiguity": mo.KLBall(0.5)}),
         ("interior-point", mo.AffineTasks(np.eye(2), np.zeros(2)), 2, {}),
         ("dual-newton", mo.LeastSquaresTasks(*rows(2, 5, 2)), 2, {}),
-        ("interior-point", mo.LeastSquaresTasks(*rows(2, 5, 8)), 8, {}),
+        ("dual-newton", mo.LeastSquaresTasks(*rows(2, 5, 8)), 8, {}),
+        ("interior-point", mo.QuantileTasks(*rows(2, 5, 2)), 2, {}),
+        ("descent-ascent", mo.QuantileTasks(*rows(2, 5, 2)), 2, {"domain": mo.Ball(1.0)}),
         ("interior-point", mo.LogisticTasks(*rows(2, 5, 2)), 2, {}),
         ("sqp", mo.TorchTasks(lambda x: torch.stack([x.sum(), x.prod()])), 2, {}),
     ],
@@ -55,9 +57,10 @@ def test_rule(method, tasks, n, extra):
 @pytest.mark.parametrize(
     ("method", "n_tasks", "n", "extra"),
     [
+        ("working-set", 2000, 20, {}),
+        ("interior-point", 1999, 10, {}),
+        ("interior-point", 2000, 21, {}),
         ("working-set", 5000, 50, {}),
-        ("interior-point", 4999, 10, {}),
-        ("interior-point", 5000, 51, {}),
         ("interior-point", 5000, 10, {"ambiguity": mo.CVaR(0.5)}),
         ("interior-point", 5000, 10, {"ambiguity": mo.Simplex(floor=0.1)}),
         ("accelerated", 5000, 10, {"domain": mo.Ball(1.0)}),
@@ -77,10 +80,22 @@ def test_many_more_tasks_than_variables(method, n_tasks, n, extra):
         ("sqp", 20, 200_000, 1000),  # Gram matrices too dear to form
         ("sqp", 400, 1_000_000, 900),  # and too large to keep
         ("interior-point", 501, 10_000, 3),
+        ("dual-newton", 5, 100, 500),  # few rows, but small Gram matrices
+        ("sqp", 5, 100, 600),
         ("accelerated", 500, 10_000, 1_000_000),  # a Jacobian of 4 GB
     ],
 )
 def test_thresholds(method, n_tasks, rows, n):
     tasks = Many()
     tasks.rows = rows
+    assert chosen(tasks, n_tasks, n) == method
+
+
+@pytest.mark.parametrize(
+    ("method", "n_tasks", "rows", "n"),
+    [("interior-point", 5, 9999, 10), ("sqp", 5, 10_000, 10), ("sqp", 1999, 20_000, 30), ("interior-point", 3001, 90_000, 40)],
+)
+def test_smooth_losses(method, n_tasks, rows, n):
+    tasks = Many()
+    tasks.rows, tasks.curvature = rows, "general"
     assert chosen(tasks, n_tasks, n) == method
