@@ -13,6 +13,7 @@ from minimax_opt.figures.style import ADVERSARY, AVERAGE, FAINT, INK, STYLE, WOR
 NAMED = 10  # with more tasks than this, only those with weight are named
 SHOWN = 3
 LINE = 58  # characters that fit a panel's width
+LABEL = 20  # and its height
 COLUMNS = 3
 NO_BREAK = "\u00a0"
 DASHES = (0, (4, 2))
@@ -99,7 +100,7 @@ def _draw_losses(axes: Any, problem: dict[str, Any], average: Any, worst: Any) -
     axes.set_title(_plain(problem["title"]), pad=9.0 + 13.0 * len(text.splitlines()))
     headline = axes.annotate(text, (0.0, 1.0), (0.0, 7.0), "axes fraction", "offset points", va="bottom", linespacing=1.35)
     headline.set_in_layout(False)  # the title's pad makes its room; its width must not push the panels apart
-    axes.set_ylabel(_plain(f"{problem['loss']['label']}\n[{problem['loss']['unit']}]"))
+    axes.set_ylabel(_plain(textwrap.fill(problem["loss"]["label"], LABEL) + f"\n[{problem['loss']['unit']}]"))
     axes.margins(x=0.06 if len(average) <= NAMED else 0.03, y=0.08)
     axes.tick_params(axis="x", length=0, labelbottom=False)
 
