@@ -135,8 +135,10 @@ class RowData(ABC):
 
     @cached_property
     def _lengths_of_rows(self) -> Array:
-        squares = [(self._wide(rows) ** 2).sum(1) for rows in self._blocks(0, self.n_rows)]
-        return (torch.cat(squares) if self.space.kind == "torch" else np.concatenate(squares)) ** 0.5
+        xp: Any = torch if self.space.kind == "torch" else np
+        blocks = map(self._wide, self._blocks(0, self.n_rows))
+        squares: Array = xp.concatenate([xp.einsum("ij,ij->i", block, block) for block in blocks])
+        return squares**0.5
 
     @cached_property
     def largest_entries(self) -> Host:
