@@ -105,7 +105,7 @@ def certify(point: Point, weights: Array, target: float = np.inf) -> Certificate
         return INEXACT
     best, allowance = NO_BOUND, rounding(point, weights)
     for kind, bound in BOUNDS.items():
-        if kind == "sharpness" and best.kind in CURVATURE:  # with curvature the value is not sharp, and the proof of R is dear
+        if kind == "sharpness" and best.kind in CURVATURE:  # which is rarely weaker, and never so dear
             continue
         aim = (target + allowance,) if kind == ITERATIVE else ()
         value = bound(point, weights, *aim) - allowance

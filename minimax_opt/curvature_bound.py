@@ -13,17 +13,14 @@ generalised self-concordance of Bach, Electronic Journal of Statistics 4, 2010, 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 
 import numpy as np
 
 from minimax_opt import lapack
 from minimax_opt.arrays import Array, Host, norm, to_host
-from minimax_opt.minorant import Minorant, curved_minorants, minorant
+from minimax_opt.minorant import Minorant, curved_minorants, minorant, model_iterates
 from minimax_opt.problem import Point
 from minimax_opt.regularizers import Ridge
-
-NEGLIGIBLE = 0.1  # nu kappa up to which omega is within 4 % of nu^2/2, so that a rough kappa will do
 
 
 def curvature_bound(point: Point, weights: Array) -> float:
@@ -49,34 +46,22 @@ def curvature_bound(point: Point, weights: Array) -> float:
     eps = problem.eps
     noise = 8 * len(scale) * eps
     if smallest <= 4 * noise:
-        return _singular_curvature_bound(point, weights)
+        return _singular_curvature_bound(point, weights, hessian)
     trust = float(np.sqrt(1 - noise / smallest))
-    rough = _rough_self_concordance(point, weights, factor, scale) / trust
-    exact = cache(lambda: point.inner.self_concordance(weights, scale[:, None] * factor) / trust)
+    kappa = point.inner.self_concordance(weights, scale[:, None] * factor) / trust
     rounding = 4 * eps * np.sqrt(len(scale) * magnitude(point) / smallest)
 
     def below(g: Minorant) -> float:
         half, _ = lapack.dtrtrs(factor, g.gradient / scale, lower=True)
         nu = float(np.linalg.norm(half)) + rounding + float(np.linalg.norm(g.rounding / scale)) / np.sqrt(smallest)
-        return g.value - decrement(nu / trust, rough if nu * rough <= NEGLIGIBLE else exact())
+        return g.value - decrement(nu / trust, kappa)
 
     bound = max(below(g) for g in curved_minorants(point, weights, hessian))
-    if problem.simple is not None and not problem.simple.separable and exact() == 0.0:
+    if kappa == 0.0 and problem.simple is not None and not problem.simple.separable:
         spectrum = np.linalg.eigvalsh(hessian)  # F_w is strongly convex with the least eigenvalue of H, which never changes
         mu = float(spectrum[0] - noise * spectrum[-1])
         return max(bound, parabola_bound(point, weights, mu)) if mu > 0 else bound
     return bound
-
-
-def _rough_self_concordance(point: Point, weights: Array, factor: Host, scale: Host) -> float:
-    """T |L^{-1}|_F >= T |h| / |h|_H, for H = LL' with L = diag(scale) `factor` and |D^3 F_w[h,h,h]| <= T |h| D^2 F_w[h,h].
-
-    An upper bound on kappa that takes n^3/3 multiplications and no product with the rows; inf where those are fewer.
-    """
-    bound, rows = point.inner.third_derivative_bound(weights), point.problem.tasks.n_rows
-    if bound == np.inf or (rows is not None and rows < len(scale)):
-        return np.inf
-    return bound * norm(lapack.dtrtri(factor, lower=True)[0] / scale)
 
 
 def _flat_directions(point: Point) -> Host | None:
@@ -103,7 +88,7 @@ def parabola_bound(point: Point, weights: Array, mu: float) -> float:
     return point.smooth_value(weights) + problem.simple.value(y) + float(gradient @ step) + mu / 2 * norm(step) ** 2
 
 
-def _singular_curvature_bound(point: Point, weights: Array) -> float:
+def _singular_curvature_bound(point: Point, weights: Array, hessian: Host) -> float:
     """The same bound where H has no reliable Cholesky factor: H = B'B, grad G = B'z, so nu = |Q'z| for any Q whose columns span B's range."""
     root, regularizer = point.inner.square_root(weights), point.problem.regularizer
     if root is None or not (regularizer is None or isinstance(regularizer, Ridge)):
@@ -117,10 +102,10 @@ def _singular_curvature_bound(point: Point, weights: Array) -> float:
     basis, _ = range_basis(rows, point.problem.eps)
     leverage = np.linalg.norm(basis[: len(ratios)], axis=1)
     kappa = float(np.max(ratios * leverage, initial=0.0))
-    rounding = 4 * point.problem.eps * np.sqrt(basis.shape[1] * magnitude(point))
+    noise, size = 4 * point.problem.eps * np.sqrt(basis.shape[1]), np.sqrt(magnitude(point))
     bounds = (
-        value - decrement(float(np.linalg.norm(basis.T @ z)) + rounding, kappa)
-        for value, z in _root_minorants(point, weights, rows, v)
+        value - decrement(norm(basis.T @ z) + noise * (size + norm(v - z)), kappa)
+        for value, z in _root_minorants(point, weights, hessian, rows, v)
     )
     return max(bounds, default=-np.inf)
 
@@ -142,28 +127,33 @@ def range_basis(rows: Host, eps: float) -> tuple[Host, float]:
     return basis @ rotation[:, spanning], float(sizes[0] / sizes[spanning].min(initial=np.inf))
 
 
-def _root_minorants(point: Point, weights: Array, rows: Host, v: Host) -> Iterator[tuple[float, Host]]:
-    """(G(x), z) with grad G(x) = B'z, for s = -t B'u: u = 0, and u = v with t <= 1 such that h*(s) is finite.
-
-    Variables that h leaves free ask for s_i = 0 exactly: the columns of B that belong to them are projected out of u.
-    """
-    problem = point.problem
-    h, space = problem.simple, problem.space
+def _root_minorants(point: Point, weights: Array, hessian: Host, rows: Host, v: Host) -> Iterator[tuple[float, Host]]:
+    """(G(x), z) with grad G(x) = B'z, for s = -t B'u with t <= 1 such that h*(s) is finite: z = v - t u."""
+    h, space = point.problem.simple, point.problem.space
     if h is None:
         yield point.smooth_value(weights), v
         return
-    u = np.zeros_like(v)
-    shares = [(u, 0.0)]
-    if h.separable:
-        low, high = h.on_host().limits(to_host(point.x))
-        loose = rows[:, (low == 0) & (high == 0)]
-        u = v - loose @ np.linalg.lstsq(loose, v, rcond=None)[0] if loose.shape[1] else v
-        shares.append((u, _share(-(rows.T @ u), low, high)))
-    for u, share in shares:
-        s = h.subgradient(space.asarray(-share * (rows.T @ u))) if h.separable else space.asarray(u @ rows)
+    for u in _root_slopes(point, weights, hessian, rows, v) if h.separable else (0.0 * v,):
+        share = _share(-(rows.T @ u), *h.on_host().limits(to_host(point.x))) if u.any() else 0.0
+        s = -share * (rows.T @ u)
+        s = h.subgradient(space.asarray(s)) if h.separable else space.asarray(s)
         best = h.maximizer(s)
         if best is not None:
             yield minorant(point, weights, s, best).value, v - share * u
+
+
+def _root_slopes(point: Point, weights: Array, hessian: Host, rows: Host, v: Host) -> Iterator[Host]:
+    """The vectors u = 0; u = v, where B'v = g; u = v + B (y - x), for the y that nearly minimise the quadratic model with h.
+
+    Variables that h leaves free ask for s_i = 0 exactly: the columns of B that belong to them are projected out.
+    """
+    h, x, gradient = point.problem.simple.on_host(), to_host(point.x), to_host(point.gradient(weights))  # type: ignore[union-attr]
+    low, high = h.limits(x)
+    loose = rows[:, (low == 0) & (high == 0)]
+    yield 0.0 * v
+    for y in (x, *(model_iterates(hessian, gradient, x, h) if hessian.diagonal().min() > 0 else ())):
+        u = v + rows @ (y - x)
+        yield u - loose @ np.linalg.lstsq(loose, u, rcond=None)[0] if loose.shape[1] else u
 
 
 def _share(s: Host, low: Host, high: Host) -> float:

@@ -92,18 +92,19 @@ def curved_minorants(point: Point, weights: Array, hessian: Host) -> Iterator[Mi
         y = h.prox(shifted, 1 / curvature)
         yield minorant(point, weights, curvature * (shifted - y), y)
         return
-    for slope in _model_slopes(hessian, to_host(point.gradient(weights)), to_host(point.x), h.on_host()):
-        s = h.subgradient(-space.asarray(slope))
+    gradient, x = to_host(point.gradient(weights)), to_host(point.x)
+    for y in model_iterates(hessian, gradient, x, h.on_host()):
+        s = h.subgradient(-space.asarray(gradient + hessian @ (y - x)))
         best = h.maximizer(s)
         if best is not None:
             yield minorant(point, weights, s, best)
 
 
-def _model_slopes(hessian: Host, gradient: Host, x: Host, h: Simple) -> Iterator[Host]:
-    """G + H (y - x) at the iterates y of a semismooth Newton method on the model.
+def model_iterates(hessian: Host, gradient: Host, x: Host, h: Simple) -> Iterator[Host]:
+    """The iterates y of a semismooth Newton method on <g, y - x> + |y - x|_H^2 / 2 + h(y), for an H with a positive diagonal.
 
     A prox step in the metric diag H shows on which pieces of h the minimiser lies; there the model is quadratic on a subspace. Whether or
-    not this converges, every s that comes from it proves a bound.
+    not this converges, every slope g + H(y - x) that comes from it proves a bound.
     """
     metric = hessian.diagonal()
     unit = 1 / np.sqrt(metric)
@@ -123,7 +124,7 @@ def _model_slopes(hessian: Host, gradient: Host, x: Host, h: Simple) -> Iterator
         y = y.copy()
         y[free] = x[free] + unit[free] * step
         slope = gradient + hessian @ (y - x)
-        yield slope
+        yield y
 
 
-__all__ = ["Minorant", "curved_minorants", "minorant", "nearest_minorant"]
+__all__ = ["Minorant", "curved_minorants", "minorant", "model_iterates", "nearest_minorant"]
