@@ -20,6 +20,7 @@ WINDOW = 3  # iterations over which the rate of progress is measured
 MAX_FAILURES = 8
 PRODUCTS_COST = 8  # of a matrix-free bound in iterations, roughly
 MAX_PATIENCE = 10**6
+NEWTON_PRODUCTS = 1e6  # rows times n^2 up to which every step has its own Hessian
 
 
 @dataclass
@@ -129,9 +130,13 @@ def hessian_cost(problem: Problem) -> float:
 
 
 def newton_pays(problem: Problem) -> bool:
-    """Whether the Hessian of convex losses over rows costs less than an iteration: at least one is saved by each."""
-    known = problem.tasks.n_rows is not None or problem.tasks.curvature == "quadratic"  # what a Hessian costs
-    return problem.convex and problem.has_hessian and known and hessian_cost(problem) <= 1.0
+    """Whether the Hessian of convex losses is cheap beside what else an iteration costs, so that one for every step pays."""
+    tasks, n = problem.tasks, problem.n_variables
+    if not (problem.convex and problem.has_hessian):
+        return False
+    if tasks.n_rows is None:  # only of quadratics is known what a Hessian costs
+        return tasks.curvature == "quadratic" and problem.n_tasks * n**2 <= NEWTON_PRODUCTS
+    return tasks.n_rows * n**2 <= NEWTON_PRODUCTS
 
 
 __all__ = ["TINY", "SQPState", "hessian_cost", "newton_pays", "patience"]
