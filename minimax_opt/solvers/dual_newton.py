@@ -3,8 +3,9 @@ r"""Newton's method on the dual function of quadratic tasks.
 g(w) = min_x F_w(x),   F_w(x) = <w, f(x)> + r(x),   H(w) = sum_k w_k P_k + Q
 
 is concave, with gradient f(x(w)) and Hessian -A H(w)^{-1} A', where x(w) = argmin F_w and A has the rows grad f_k + grad r at
-x(w). Its Newton step over W is a simplex QP; the optimal value of min_x max_w is max_w g. Every x(w) gives the upper bound
-max_k f_k(x(w)) + r and every w the lower bound g(w), so that the gap is known at each iterate.
+x(w). Its Newton step over W is a QP over the simplex, with caps for a CVaR; the optimal value of min_x max_w is max_w g. Every x(w)
+gives the upper bound V(f(x(w))) + r, V(f) = max_{w in W} <w, f>, and every w the lower bound g(w), so that the gap is known at each
+iterate.
 
 The gradients of the tasks come from their Gram matrices, at K n^2 operations whatever the number of rows. Losses come from the tasks
 themselves, because Gram forms cancel where residuals are small beside the data.
@@ -21,14 +22,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minimax_opt import lapack
-from minimax_opt.ambiguity import Simplex
+from minimax_opt.ambiguity import CVaR, Simplex
 from minimax_opt.arrays import Array, Host
 from minimax_opt.problem import Point, Problem
 from minimax_opt.result import Status
 from minimax_opt.solvers.base import Solver, State, Target
 from minimax_opt.solvers.recession import falls_forever, unbounded
-from minimax_opt.solvers.simplex_qp import solve_simplex_qp
-from minimax_opt.solvers.tangent import first_weights, least_weights
+from minimax_opt.solvers.tangent import best_weights, first_weights
 
 EPS = float(np.finfo(float).eps)
 MAX_TASKS = 500
@@ -111,7 +111,7 @@ class DualState(State):
 
 @dataclass
 class DualNewton(Solver):
-    """Newton's method on the dual function; for quadratic tasks and W = simplex, with or without a floor.
+    """Newton's method on the dual function; for quadratic tasks and W = simplex or CVaR, with or without a floor.
 
     Each iteration costs one Cholesky factorisation of order n and K n^2 operations, once the K Gram matrices are formed. A
     certified relative gap of 1e-9 takes 3 to 5 iterations, at any conditioning up to about 1e6 of the data.
@@ -132,15 +132,15 @@ class DualNewton(Solver):
     certifies_itself: ClassVar[bool] = True
 
     def refuses(self, problem: Problem) -> str | None:
-        """Tasks that are not convex quadratics, sets other than the simplex, domains, too many tasks, too much memory."""
+        """Tasks that are not convex quadratics, sets other than simplex and CVaR, domains, too many tasks, too much memory."""
         tasks, n, n_tasks = problem.tasks, problem.n_variables, problem.n_tasks
         if tasks.curvature != "quadratic":
             better = "interior-point" if tasks.curvature == "affine" else "sqp"
             return f"needs quadratic tasks, got {type(tasks).__name__}; use method={better!r}."
         if not tasks.convex:
             return "needs convex tasks; use method='sqp' for a stationary point."
-        if not isinstance(problem.ambiguity, Simplex):
-            return f"needs ambiguity=Simplex(), got {type(problem.ambiguity).__name__}; use method='interior-point'."
+        if not isinstance(problem.ambiguity, Simplex | CVaR):
+            return f"needs ambiguity=Simplex() or CVaR(), got {type(problem.ambiguity).__name__}; use method='interior-point'."
         if problem.domain is not None:
             return "has no support for a `domain`; use method='accelerated'."
         if problem.l1 is not None:
@@ -174,7 +174,7 @@ class DualNewton(Solver):
                 return first
             state.factor, state.dual = first.factor, first.dual  # a warm start: the QP is better made at x0
         white, _ = lapack.dtrtrs(state.factor, state.gradients.T, lower=True)
-        solution = solve_simplex_qp(white.T @ white, point.losses, weights, least_weights(problem))
+        solution = best_weights(problem, white.T @ white, point.losses, weights)
         rise = solution.value + point.penalty - state.dual
         direction, length = solution.weights - weights, 1.0
         slope = float(point.losses @ direction)

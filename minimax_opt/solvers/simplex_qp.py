@@ -154,14 +154,14 @@ def _settle(M: Host, c: Host, diagonal: Host, support: Indices, v: Host, total: 
     """
     pivots = 0
     while True:
-        best, pivots = _face_optimum(M, c, diagonal, support, total), pivots + 1
+        best, pivots = face_optimum(M, c, diagonal, support, total), pivots + 1
         if best.min() > 0.0:
             return support, best, pivots
         whole, inside = best, best > 0.0
         leaving = (~inside).nonzero()[0]
         while True:  # all that want to leave at once: few rounds, and nearly always uphill
             kept = support[inside]
-            best, pivots = _face_optimum(M, c, diagonal, kept, total), pivots + 1
+            best, pivots = face_optimum(M, c, diagonal, kept, total), pivots + 1
             if best.min() > 0.0:
                 break
             inside[inside] = best > 0.0
@@ -176,7 +176,7 @@ def _settle(M: Host, c: Host, diagonal: Host, support: Indices, v: Host, total: 
         support, v = support[stays], v[stays]
 
 
-def _face_optimum(M: Host, c: Host, diagonal: Host, support: Indices, total: float) -> Host:
+def face_optimum(M: Host, c: Host, diagonal: Host, support: Indices, total: float) -> Host:
     """The maximiser over the affine hull of a face, with the weight of one task r (that of least curvature) eliminated.
 
     Row and column r of the differences M_ij - M_ir - M_rj + M_rr vanish, and so does entry r of the solution.
@@ -217,4 +217,4 @@ def _gain(M: Host, c: Host, support: Indices, v: Host, inside: Mask, best: Host,
     return float(slopes @ step - 0.5 * (step @ (block @ step)))
 
 
-__all__ = ["QPSolution", "solve_simplex_qp"]
+__all__ = ["QPSolution", "face_optimum", "solve_simplex_qp"]

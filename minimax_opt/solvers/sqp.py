@@ -3,9 +3,10 @@ r"""Sequential quadratic programming that keeps the max intact.
 d = argmin_d max_k f_k + <g_k, d> + r + <grad r, d> + d'Bd/2
 
 is found through its dual, the simplex QP max_w <w, f> - w'A B^{-1} A'w / 2, where A has the rows g_k + grad r; then
-d = -B^{-1}A'w. The metric B models the Hessian of F_w = <w, f> + r. It starts as gamma I, gamma a Rayleigh quotient at x0, and
-learns by BFGS from the change of grad F_w along each step. Where that is slow and the tasks have Hessians, Hess F_w becomes the
-base on which BFGS builds; where a Hessian of convex losses costs less than an iteration, every step has its own.
+d = -B^{-1}A'w. Under a CVaR the max becomes a mean of the worst, and the weights of the QP have caps. The metric B models the Hessian
+of F_w = <w, f> + r. It starts as gamma I, gamma a Rayleigh quotient at x0, and learns by BFGS from the change of grad F_w along each
+step. Where that is slow and the tasks have Hessians, Hess F_w becomes the base on which BFGS builds; where a Hessian of convex losses
+costs less than an iteration, every step has its own.
 
 Near a solution the QP finds the active tasks, and the method is a quasi-Newton method on the manifold where they are equal:
 superlinear, where any smoothing of the max is slow. A good step may leave that manifold and raise the max (Maratos effect).
@@ -21,15 +22,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from minimax_opt.ambiguity import Simplex
+from minimax_opt.ambiguity import CVaR, Simplex
 from minimax_opt.arrays import Array, Host, all_finite, norm
 from minimax_opt.problem import Point, Problem
 from minimax_opt.result import Status
 from minimax_opt.solvers.base import Solver, Target
 from minimax_opt.solvers.metric import Metric, rayleigh_quotient, singular
-from minimax_opt.solvers.simplex_qp import solve_simplex_qp
 from minimax_opt.solvers.sqp_state import EPS, TINY, SQPState, hessian_cost, newton_pays, patience
-from minimax_opt.solvers.tangent import first_weights, gradients, least_weights
+from minimax_opt.solvers.tangent import best_weights, first_weights, gradients
 
 MAX_TASKS = 3000  # the QP holds a few dense K x K matrices
 CHEAP = 10  # a Hessian of the cost of fewer iterations
@@ -43,7 +43,7 @@ LEAST_CURVATURE = {
 
 @dataclass
 class SQP(Solver):
-    """A simplex QP on the K linearisations in a quasi-Newton metric: differentiable tasks, W = simplex, with or without a floor.
+    """A QP over W on the K linearisations in a quasi-Newton metric: differentiable tasks, W = simplex or CVaR, with or without a floor.
 
     Each iteration costs one Jacobian, seldom more than one evaluation, and a QP in K weights. It needs no Hessian, but uses
     those of families that have them. Without convexity it ends at a stationary point.
@@ -65,12 +65,12 @@ class SQP(Solver):
     certifies_itself: ClassVar[bool] = True
 
     def refuses(self, problem: Problem) -> str | None:
-        """Sets other than the simplex, domains, tasks without Jacobian or curvature, too many tasks."""
+        """Sets other than simplex and CVaR, domains, tasks without Jacobian or curvature, too many tasks."""
         tasks, ambiguity = problem.tasks, problem.ambiguity
         if not tasks.has_jacobian:
             return f"needs the gradient of each task, which {type(tasks).__name__} does not offer; use method='accelerated'."
-        if not isinstance(ambiguity, Simplex):
-            return f"needs ambiguity=Simplex(), got {type(ambiguity).__name__}; use method='interior-point' or 'accelerated'."
+        if not isinstance(ambiguity, Simplex | CVaR):
+            return f"needs ambiguity=Simplex() or CVaR(), got {type(ambiguity).__name__}; use method='interior-point' or 'accelerated'."
         if problem.domain is not None:
             return "has no support for a `domain`; use method='accelerated'."
         if problem.l1 is not None:
@@ -142,7 +142,7 @@ def _solve(problem: Problem, state: SQPState) -> SQPState:
 def _minimise_model(problem: Problem, state: SQPState, losses: Host) -> float:
     """min_d max_k losses_k + <a_k, d> + d'Bd/2 with its weights, direction and curvature."""
     M = state.model.M
-    solution = solve_simplex_qp(M, losses, state.weights, least_weights(problem))
+    solution = best_weights(problem, M, losses, state.weights)
     state.weights, state.direction = solution.weights, state.model.step(solution.weights)
     state.curvature = float(solution.weights @ (M @ solution.weights))
     return solution.value

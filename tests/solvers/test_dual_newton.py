@@ -119,6 +119,35 @@ def test_floor(floor):
     assert np.linalg.norm(res.weights @ tasks.at(res.x).jacobian()) <= 1e-6
 
 
+@pytest.mark.parametrize("floor", [0.0, 0.3])
+@pytest.mark.parametrize("tail_fraction", [0.05, 0.25, 0.5, 0.9, 1.0])
+@pytest.mark.parametrize("prior", [None, (1, 2, 3, 1, 1, 2, 1, 5)])
+def test_cvar(tail_fraction, floor, prior):
+    """The losses order the weights: a saddle point, up to the gap. Wide tails, a tail of one point (the prior), tails within one task."""
+    tasks, ambiguity = random_tasks(8, seed=8), mo.CVaR(tail_fraction, prior=prior, floor=floor)
+    res = solve(tasks, ambiguity=ambiguity)
+    losses = tasks(res.x)
+    assert res.success
+    assert res.nit <= 7
+    assert res.fun == pytest.approx(float(ambiguity.worst_case(losses)), rel=1e-14)
+    assert ambiguity.contains(res.weights, 1e-14)
+    assert res.weights @ losses == pytest.approx(res.fun, rel=2e-9)
+    assert np.linalg.norm(res.weights @ tasks.at(res.x).jacobian()) <= 1e-8 * np.abs(tasks.at(res.x).jacobian()).max()
+    other = mo.minimize_max(tasks, method="interior-point", ambiguity=ambiguity, tol=1e-9)
+    assert res.fun == pytest.approx(other.fun, rel=2e-9)
+    assert res.lower_bound <= other.fun
+
+
+def test_weights_of_another_set_start_a_cvar_from_its_own_set():
+    """A vertex of the simplex is no weight that the CVaR allows: the bound that it would give is not one."""
+    tasks = random_tasks(8, seed=8)
+    best = solve(tasks, ambiguity=mo.CVaR(0.5))
+    cold = solve(tasks, weights0=np.eye(8)[int(np.argmax(best.losses))], ambiguity=mo.CVaR(0.5), x0=best.x)
+    assert cold.success
+    assert all(not row.lower_bound > best.fun * (1 + 1e-14) for row in cold.trace)
+    assert solve(tasks, x0=best.x, weights0=best.weights, ambiguity=mo.CVaR(0.5)).nit == 0
+
+
 def test_the_bound_is_valid_at_every_iterate():
     tasks = random_tasks(seed=5)
     best = solve(tasks, tol=1e-14, atol=0.0)
@@ -158,7 +187,7 @@ def test_torch_input():
     [
         (problems.logistic("l").tasks, {}, "needs quadratic tasks, got LogisticTasks; use method='sqp'"),
         (problems.affine("a").tasks, {}, "use method='interior-point'"),
-        (random_tasks(), {"ambiguity": mo.CVaR(0.5)}, r"needs ambiguity=Simplex\(\), got CVaR"),
+        (random_tasks(), {"ambiguity": mo.KLBall(0.5)}, r"needs ambiguity=Simplex\(\) or CVaR\(\), got KLBall"),
         (random_tasks(), {"domain": mo.Box(-1, 1)}, "no support for a `domain`"),
         (random_tasks(600, 2, 3), {}, "at most 500, got 600; use method='interior-point'"),
         (mo.QuadraticTasks(-np.eye(2)[None]), {}, "needs convex tasks; use method='sqp'"),

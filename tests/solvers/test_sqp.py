@@ -249,7 +249,7 @@ def test_a_wrong_jacobian_stalls():
     ("tasks", "options", "message"),
     [
         (problems.affine("a").tasks, {}, "which affine tasks have only with a `regularizer`; use method='interior-point'"),
-        (problems.logistic("l").tasks, {"ambiguity": mo.KLBall(0.1)}, r"needs ambiguity=Simplex\(\), got KLBall"),
+        (problems.logistic("l").tasks, {"ambiguity": mo.KLBall(0.1)}, r"needs ambiguity=Simplex\(\) or CVaR\(\), got KLBall"),
         (problems.logistic("l").tasks, {"domain": mo.Box(-1, 1)}, "no support for a `domain`; use method='accelerated'"),
         (mo.AffineTasks(np.ones((6000, 1)), np.ones(6000)), {"regularizer": mo.Ridge(1.0)}, "at most 3000 tasks, got 6000"),
     ],
