@@ -8,7 +8,7 @@ thousands, so second-order methods come first wherever derivatives and memory al
 2. Losses with kinks (quantile tasks): ``interior-point``.
 3. Tasks without a Jacobian, or a Jacobian of more than 1 GB: ``accelerated``.
 4. A domain or a 1-norm: ``interior-point`` while Hessians are not too dear (rows * n^2 <= 1e10), else ``accelerated``.
-5. W is not the simplex: ``interior-point`` where there are Hessians, else ``accelerated``.
+5. W is a ball: ``interior-point`` where there are Hessians, else ``accelerated``.
 6. Affine tasks: ``interior-point`` up to n^2 doubles of 1 GB, else ``accelerated``.
 7. Quadratic tasks, K <= 500, whose K Hessians are cheap to form and to store (at least n rows a task, or K n^2 <= 1.5e6): ``dual-newton``; of
    others with K > 500: ``interior-point``.
@@ -21,7 +21,7 @@ Where the method refuses the problem (losses that are not known to be convex, sa
 
 from __future__ import annotations
 
-from minimax_opt.ambiguity import Simplex
+from minimax_opt.ambiguity import CVaR, Simplex
 from minimax_opt.problem import Problem
 from minimax_opt.solvers import METHODS
 
@@ -55,7 +55,7 @@ def _rule(problem: Problem) -> str:
     if problem.simple is not None:
         confined = METHODS["interior-point"]().refuses(problem) is None and rows * n**2 <= CONFINED_FLOPS
         return "interior-point" if confined and 8 * n**2 <= JACOBIAN_BYTES else "accelerated"
-    if not isinstance(problem.ambiguity, Simplex):
+    if not isinstance(problem.ambiguity, Simplex | CVaR):
         return "interior-point" if problem.has_hessian else "accelerated"
     if tasks.curvature == "affine":
         return "interior-point" if 8 * n**2 <= JACOBIAN_BYTES else "accelerated"

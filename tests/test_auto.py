@@ -39,7 +39,9 @@ def chosen(tasks, n_tasks, n, **extra):
     [
         ("accelerated", mo.LeastSquaresTasks(*rows(2, 5, 2)), 2, {"domain": mo.Ball(1.0)}),
         ("interior-point", mo.LeastSquaresTasks(*rows(2, 5, 2)), 2, {"domain": mo.Box(0.0, np.inf)}),
-        ("interior-point", mo.LeastSquaresTasks(*rows(2, 5, 2)), 2, {"ambiguity": mo.CVaR(0.5)}),
+        ("interior-point", mo.LeastSquaresTasks(*rows(2, 5, 2)), 2, {"ambiguity": mo.KLBall(0.5)}),
+        ("dual-newton", mo.LeastSquaresTasks(*rows(2, 5, 2)), 2, {"ambiguity": mo.CVaR(0.5)}),
+        ("sqp", mo.TorchTasks(lambda x: x), 2, {"ambiguity": mo.CVaR(0.5)}),
         ("accelerated", mo.TorchTasks(lambda x: x), 2, {"ambiguity": mo.KLBall(0.5)}),
         ("interior-point", mo.AffineTasks(np.eye(2), np.zeros(2)), 2, {}),
         ("dual-newton", mo.LeastSquaresTasks(*rows(2, 5, 2)), 2, {}),
