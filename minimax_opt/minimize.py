@@ -211,8 +211,9 @@ def _problem(
 
 def _first_point(problem: Problem, start: Array) -> Point:
     """f(x0), after checks of its shape and finiteness; completes the problem with K."""
-    evaluation = problem.tasks.at(start)
-    problem.n_tasks = validation.losses(evaluation.losses, problem.tasks.n_tasks)
+    with np.errstate(over="ignore"):  # of losses at an x0 that is too large; the check has words for it
+        evaluation = problem.tasks.at(start)
+    problem.n_tasks = validation.losses(evaluation.losses, problem.tasks.n_tasks, float(abs(start).max()))
     problem.ambiguity.check(problem.n_tasks)
     problem.counts.nfev += 1
     return Point(problem, start, evaluation)

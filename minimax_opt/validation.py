@@ -17,6 +17,8 @@ from minimax_opt.domains import Domain
 from minimax_opt.problem import Problem
 from minimax_opt.regularizers import Regularizer
 
+LARGEST = 1e75  # whose fourth power is finite
+
 
 def start(x0: Any, n_variables: int | None) -> Array:
     """`x0` as a finite floating vector of length n."""
@@ -37,8 +39,8 @@ def start(x0: Any, n_variables: int | None) -> Array:
     return x0
 
 
-def losses(values: Array, n_tasks: int | None) -> int:
-    """K, after checking f(x0)."""
+def losses(values: Array, n_tasks: int | None, size: float = 0.0) -> int:
+    """K, after checking f(x0); `size` is max_i |x0_i|."""
     if not isinstance(values, (np.ndarray, torch.Tensor)) or values.ndim != 1:
         shape = tuple(np.shape(values)) if not isinstance(values, torch.Tensor) else tuple(values.shape)
         raise ValueError(f"`fun` must return one vector of K losses, shape (K,), got {type(values).__name__} of shape {shape}.")
@@ -50,6 +52,12 @@ def losses(values: Array, n_tasks: int | None) -> int:
         bad = int(np.flatnonzero(~np.isfinite(to_host(values)))[0])
         raise ValueError(
             f"`fun` must be finite at `x0`, but the loss of task {bad} is {to_host(values)[bad]}; choose another `x0`."
+        )
+    largest = float(np.abs(to_host(values)).max())
+    if max(size, largest) > LARGEST:
+        raise ValueError(
+            f"`x0` and the losses there must be below {LARGEST:g} in absolute value, so that products of them are finite; got entries up to "
+            f"{size:.2g} and losses up to {largest:.2g}. Choose another `x0`, or other units."
         )
     return len(values)
 

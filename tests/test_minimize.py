@@ -215,3 +215,26 @@ def test_importing_the_package_is_light():
     environment = {**os.environ, "PYTHONPATH": ".:kernels"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert done.stdout.strip() == "[]"
+
+
+ROWS = [mo.LeastSquaresTasks, mo.HuberTasks, mo.PoissonTasks, mo.QuantileTasks]
+
+
+def solve_from_far_out(family, size, method, regularizer):
+    rng = np.random.default_rng(0)
+    tasks = family([rng.random((9, 2)) for _ in range(3)], [rng.integers(1, 3, 9).astype(float) for _ in range(3)])
+    return mo.minimize_max(tasks, np.full(2, size), method=method, regularizer=regularizer, max_iter=20)
+
+
+@pytest.mark.parametrize("regularizer", [None, mo.Ridge(0.1)], ids=["plain", "ridge"])
+@pytest.mark.parametrize("method", ["auto", "descent-ascent"])
+@pytest.mark.parametrize("family", ROWS, ids=lambda family: family.__name__)
+def test_a_start_far_out_gives_no_warning_of_overflow(family, method, regularizer):
+    """What is accepted has finite products; what is not is refused with a sentence."""
+    for size in (-1e30, -1e10, 1e10, 1e30):
+        if size < 0 or family is not mo.PoissonTasks:
+            res = solve_from_far_out(family, size, method, regularizer)
+            assert not res.lower_bound > res.fun
+    for size in (-1e300, -1e155, 1e80, 1e155, 1e200, 1e300):
+        with pytest.raises(ValueError, match=r"must be below 1e\+75|must be finite at `x0`"):
+            solve_from_far_out(family, size, method, regularizer)

@@ -34,6 +34,7 @@ NEAR = 1e-3  # how far inside of the domain a warm start begins, relative to 1 +
 LOWEST_GAP = 0.02  # mu stays above this share of what the target needs: further down, rounding grows and nothing is gained
 SHORT = 0.1  # below this length of the predictor its second-order term corrects nothing, and can drive the iterates off for good
 PATIENCE, PATIENCE_AT_TARGET = 25, 6  # iterations without progress
+EXHAUSTED = 1e-250  # products of pairs below this are zero, and their inverses soon overflow
 
 
 @dataclass
@@ -110,12 +111,10 @@ class InteriorPoint(Solver):
         if not tasks.smooth:
             return f"needs differentiable losses or QuantileTasks, got {type(tasks).__name__}; use method='descent-ascent'."
         if not tasks.has_jacobian or not (tasks.has_hessian or tasks.curvature == "affine"):
+            missing = f"which {type(tasks).__name__} does not offer; use method="
             if not tasks.has_jacobian:
-                return f"needs tasks with Jacobians, which {type(tasks).__name__} does not offer; use method='accelerated'."
-            return (
-                f"needs tasks with Hessians, which {type(tasks).__name__} does not offer; use method='sqp', "
-                "or `mo.TorchTasks(fun, hessian=True)` for a torch function."
-            )
+                return f"needs tasks with Jacobians, {missing}'accelerated'."
+            return f"needs tasks with Hessians, {missing}'sqp', or `mo.TorchTasks(fun, hessian=True)` for a torch function."
         if not problem.square_fits:
             return f"forms a matrix of order n = {problem.n_variables}, too large to store; use method='sqp' or 'accelerated'."
         return None
@@ -146,6 +145,8 @@ class InteriorPoint(Solver):
         goal = state.target.gap(old.iterate.point.value)
         if state.linear is None and unbounded(problem, state.start, old.iterate.point):
             return replace(state, point=old.iterate.point, status=Status.UNBOUNDED)
+        if old.complementarity < EXHAUSTED:
+            return replace(state, point=old.iterate.point, linear=old, certify=True, status=Status.STALLED)
         if not old.factor(state.damping):
             return replace(state, point=old.iterate.point, linear=old, status=_without_factor(problem, old))
         step, lengths = self._direction(old, goal, old.exact and problem.regularizer is None)

@@ -314,3 +314,16 @@ def test_tasks_that_almost_touch_the_maximum_do_not_drive_the_iterates_off(neare
     result = mo.minimize_max(part, method="interior-point", tol=1e-9)
     assert result.success
     assert result.fun == pytest.approx(best.fun, rel=3e-9)
+
+
+@pytest.mark.parametrize(("n_tasks", "n"), [(1, 1), (50, 3), (500, 3)])
+def test_an_optimum_that_is_exactly_zero(n_tasks, n):
+    """At x = 0 all losses vanish and their gradients have zero in their hull: products of pairs go to zero without end, and nothing overflows."""
+    slopes = np.random.default_rng(0).standard_normal((n_tasks, n))
+    slopes -= slopes.mean(0)
+    tasks = mo.QuadraticTasks(np.stack([np.eye(n)] * n_tasks), slopes, np.zeros(n_tasks))
+    for x0 in (np.zeros(n), np.ones(n)):
+        result = mo.minimize_max(tasks, x0, method="interior-point", tol=TOL)
+        assert result.lower_bound <= 0.0 <= result.fun <= 1e-15
+        assert result.gap <= 1e-15
+        assert result.nit < 100
