@@ -37,14 +37,16 @@ class CappedQP(NamedTuple):
         """The maximiser over the affine hull of a face, shape (F,): the tasks that are not `free` keep their weights in w."""
         fixed = w.copy()
         fixed[free] = 0.0
-        return face_optimum(self.M, self.c - self.M @ fixed, self.diagonal, free, self.total - float(np.add.reduce(fixed)))
+        gain = self.c.copy()
+        gain[free] -= self.M[free] @ fixed
+        return face_optimum(self.M, gain, self.diagonal, free, self.total - float(np.add.reduce(fixed)))
 
-    def gain(self, w: Host, new: Host) -> float:
-        """The objective at `new` less that at `w`, expanded at w: no cancellation."""
-        step = new - w
-        slopes = self.c - self.M @ w
-        slopes -= float(slopes @ w) / self.total
-        return float(slopes @ step - 0.5 * (step @ (self.M @ step)))
+    def gain(self, w: Host, new: Host, free: Indices) -> float:
+        """The objective at `new` less that at w, which differ on `free`, expanded at w: no cancellation."""
+        rows, step = self.M[free], (new - w)[free]
+        slopes = self.c[free] - rows @ w
+        slopes -= slopes.mean()
+        return float(slopes @ step - 0.5 * (step @ (rows[:, free] @ step)))
 
 
 def solve_capped_qp(M: Host, c: Host, upper: Host, w0: Host | None = None, lower: Host | None = None) -> QPSolution:
@@ -176,7 +178,7 @@ def _settle(qp: CappedQP, w: Host, free: Indices) -> tuple[Host, Indices, int]:
         pivots += count
         entrant = (v == 0.0) | (v == upper)
         moved = (jump[free] != v)[entrant].any() or not entrant.any()
-        if kept is not None and moved and qp.gain(w, jump) > 0.0:
+        if kept is not None and moved and qp.gain(w, jump, free) > 0.0:
             return jump, kept, pivots
         out = (whole <= 0.0) | (
             whole >= upper
