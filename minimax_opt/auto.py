@@ -12,8 +12,7 @@ thousands, so second-order methods come first wherever derivatives and memory al
 6. Affine tasks: ``interior-point`` up to n^2 doubles of 1 GB, else ``accelerated``.
 7. Quadratic tasks, K <= 500, whose K Hessians are cheap to form and to store (at least n rows a task, or K n^2 <= 1.5e6): ``dual-newton``; of
    others with K > 500: ``interior-point``.
-8. Small problems with Hessians (rows * n^2 < 1e6): ``interior-point``.
-9. Everything else: ``sqp``.
+8. Everything else: ``sqp``.
 
 Where the method refuses the problem (losses that are not known to be convex, say), the first of ``sqp``, ``interior-point`` and ``accelerated``
 (``descent-ascent`` for losses with kinks) that does not takes its place.
@@ -29,7 +28,6 @@ GRAM_FLOPS = 4e10  # forming the K Gram matrices pays up to here
 GRAM_BYTES = 2e9
 JACOBIAN_BYTES = 1e9
 GRAM_NUMBERS = 1.5e6  # in K Gram matrices that always pay
-HESSIAN_FLOPS = 1e6  # one weighted Hessian an iteration is cheap up to here
 CONFINED_FLOPS = 1e10  # with a domain or a 1-norm, where the only alternatives are first-order methods, up to here
 MANY_TASKS = 500
 HUGE_K, HUGE_K_PER_VARIABLE = 2000, 100  # a working set wins from here on
@@ -65,4 +63,4 @@ def _rule(problem: Problem) -> str:
             return "dual-newton"
         if problem.has_hessian and n_tasks > MANY_TASKS:
             return "interior-point"
-    return "interior-point" if problem.has_hessian and rows * n**2 < HESSIAN_FLOPS else "sqp"
+    return "sqp"
