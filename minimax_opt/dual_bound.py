@@ -32,18 +32,18 @@ from minimax_opt import lapack
 from minimax_opt.arrays import Array, Host, norm, to_host
 from minimax_opt.curvature_bound import range_basis
 from minimax_opt.minorant import curved_minorants
+from minimax_opt.tasks.row_data import DENSE_BYTES
 
 if TYPE_CHECKING:
     from minimax_opt.problem import Point
     from minimax_opt.tasks.row_dual import RowDual
 
 TRIES = 4  # sets of rows that may move
-RANGE_BYTES = 1e9  # a dense copy of the rows is not made beyond
 SOLVES = 2  # with one factor: the step, and what it missed by rounding
 
 
 def dual_bound(point: Point, weights: Array) -> float:
-    """The bound of the module docstring, the best over some G; -inf where the tasks offer no phi*, or nothing bounds the losses.
+    """The bound of the module docstring, the best over some G; -inf without a phi*, where nothing bounds the losses, and where H is too large.
 
     Parameters
     ----------
@@ -53,6 +53,8 @@ def dual_bound(point: Point, weights: Array) -> float:
         A point w of the ambiguity set.
     """
     regularizer = point.problem.regularizer
+    if not point.problem.square_fits:
+        return -np.inf
     duals = point.inner.duals(weights, 0.0 * point.x if regularizer is None else regularizer.gradient(point.x))
     return max((_bound_of(point, weights, rows) for rows in duals), default=-np.inf)
 
@@ -77,7 +79,7 @@ def _bound_of(point: Point, weights: Array, rows: RowDual) -> float:
 def _bound_on_range(point: Point, rows: RowDual, r: QuadraticPart, metrics: tuple[Array, Array], value: float) -> float:
     """The bound where columns depend on each other: for y in coordinates of the range of (sqrt(D) A; sqrt(Q)), Q diagonal."""
     ridge: Host = np.sqrt(r.Q.diagonal())
-    if 8.0 * rows.n_rows * len(ridge) > RANGE_BYTES or np.any(np.diag(ridge**2) != r.Q) or r.linear.any():
+    if 8.0 * rows.n_rows * len(ridge) > DENSE_BYTES or np.any(np.diag(ridge**2) != r.Q) or r.linear.any():
         return -np.inf
     roots = np.vstack([rows.roots(), np.diag(ridge)])
     basis, condition = range_basis(roots, point.problem.eps)

@@ -86,3 +86,15 @@ def test_sparse_rows_are_never_made_dense():
     assert res.success
     assert used < 2 * data + 10 * 8 * 400**2 + 8 * 8 * 60_000  # a few matrices of n x n, a few vectors of M
     assert used < 0.2 * 8 * 60_000 * 400
+
+
+@pytest.mark.parametrize("regularizer", [mo.Ridge(0.1), mo.L1(1e-3)], ids=["ridge", "L1"])
+@pytest.mark.parametrize("family", [mo.LeastSquaresTasks, mo.HuberTasks, mo.PoissonTasks, mo.QuantileTasks])
+def test_many_variables_make_no_square_matrix(family, regularizer):
+    """n x n doubles would be over 1 GB: neither a method nor a bound makes them."""
+    n, rng = 12_000, np.random.default_rng(0)
+    tasks = family([rng.standard_normal((10, n)) / n**0.5 for _ in range(2)], [rng.random(10) for _ in range(2)])
+    method = "accelerated" if tasks.smooth else "descent-ascent"
+    res, used = peak(lambda: mo.minimize_max(tasks, regularizer=regularizer, method=method, max_iter=10, tol=1e-9))
+    assert res.nit == 10
+    assert used < 100 * 8 * n
