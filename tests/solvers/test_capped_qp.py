@@ -129,6 +129,13 @@ def test_a_warm_start_saves_pivots_and_gives_the_same_value(n_tasks, n):
     assert warm.value == pytest.approx(cold.value, rel=1e-14)
 
 
+def test_near_ties_are_told_apart_far_below_the_square_root_of_rounding():
+    """Two tasks with one gradient and values that differ by 1e-13 of the curvature's terms: the larger goes to its cap first."""
+    G, c, upper = np.array([[1.0], [1.0], [-3.0]]), np.array([1e-13, 0.0, 0.0]), np.array([0.5, 0.6, 0.9])
+    solution = solve_capped_qp(G @ G.T, c, upper, np.array([0.15, 0.6, 0.25]))
+    np.testing.assert_allclose(solution.weights, [0.5, 0.25, 0.25], atol=1e-12)
+
+
 def test_many_tasks_need_few_pivots():
     """Tasks enter and leave many at a time: far fewer face optima than tasks on either side of their bounds."""
     rng = np.random.default_rng(2)

@@ -8,6 +8,8 @@ import problems
 import pytest
 
 import minimax_opt as mo
+from minimax_opt.problem import Problem
+from minimax_opt.solvers.tangent import first_weights
 
 
 def solve(tasks, **options):
@@ -142,7 +144,10 @@ def test_weights_of_another_set_start_a_cvar_from_its_own_set():
     """A vertex of the simplex is no weight that the CVaR allows: the bound that it would give is not one."""
     tasks = random_tasks(8, seed=8)
     best = solve(tasks, ambiguity=mo.CVaR(0.5))
-    cold = solve(tasks, weights0=np.eye(8)[int(np.argmax(best.losses))], ambiguity=mo.CVaR(0.5), x0=best.x)
+    vertex = np.eye(8)[int(np.argmax(best.losses))]
+    for ambiguity in (mo.CVaR(0.5), mo.CVaR(0.5, floor=0.2), mo.CVaR(1.0), mo.Simplex(floor=0.2)):
+        assert ambiguity.contains(first_weights(Problem(tasks, 8, 8, ambiguity), vertex), 1e-14)
+    cold = solve(tasks, weights0=vertex, ambiguity=mo.CVaR(0.5), x0=best.x)
     assert cold.success
     assert all(not row.lower_bound > best.fun * (1 + 1e-14) for row in cold.trace)
     assert solve(tasks, x0=best.x, weights0=best.weights, ambiguity=mo.CVaR(0.5)).nit == 0
