@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minimax_opt.arrays import Host, to_host
-from minimax_opt.level_set_inside import Growth, radius_at_centre, radius_by_ball
+from minimax_opt.level_set_growth import Growth
+from minimax_opt.level_set_inside import radius_at_centre, radius_by_ball
 from minimax_opt.minorant import nearest_minorant
 
 if TYPE_CHECKING:
