@@ -92,7 +92,7 @@ class Simple:
         return c, -endless, endless
 
     def recession(self, d: Array) -> float:
-        """lim h(x + a d) / a as a grows: <c, |d|> where the domain contains the ray; inf where it does not, or is not known to."""
+        """The limit of h(x + a d) / a as a grows: <c, |d|> where the domain contains the ray; inf where it does not, or is not known to."""
         if not self.separable:
             return 0.0 if bool((d == 0).all()) else float("inf")
         c, lower, upper = self.pieces(d)

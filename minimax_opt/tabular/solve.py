@@ -98,7 +98,7 @@ def solve_table(
     holdout : float
         Instead of `test`: the share of each group's rows, in [0, 1), that is held out, drawn with `seed`.
     tol : float, optional
-        Certified relative gap to reach: 1e-8, or 1e-6 with `l1`, for which only first-order methods are at hand.
+        Certified relative gap to reach: 1e-8, or 1e-6 with `l1`, which only first-order methods take where the table is large.
     reference : bool or None
         Compare with cvxpy where it is installed. None: if the problem is small.
     progress : Progress, optional

@@ -10,6 +10,7 @@ import numpy as np
 from minimax_opt import checks
 from minimax_opt.arrays import Array, norm
 from minimax_opt.tasks.row_dual import RowDual
+from minimax_opt.tasks.row_input import rows_from_groups
 from minimax_opt.tasks.rows import RowEvaluation, RowTasks, numeric_library
 
 LEAST_COST = 1e-10  # relative to the targets: a row that is fitted exactly has none, and the costs' range is the condition number of a matrix
@@ -101,10 +102,7 @@ class QuantileTasks(RowTasks):
     @classmethod
     def from_groups(cls, A: Any, b: Any, groups: Any, sample_weights: Any = None, quantile: float = 0.5) -> Self:
         """As :meth:`RowTasks.from_groups`, with `quantile`."""
-        quantile = _inside(quantile)
-        tasks = super().from_groups(A, b, groups, sample_weights)
-        tasks.quantile = quantile
-        return tasks
+        return cls._from_rows(*rows_from_groups(A, b, groups, sample_weights), quantile=_inside(quantile))
 
     @property
     def dual_domain(self) -> tuple[float, float]:  # type: ignore[override]
