@@ -121,7 +121,9 @@ def _first_metric(problem: Problem, state: SQPState) -> Metric:
     point, weights, A = state.point, state.weights, state.gradients
     if state.newton:
         hessian = point.hessian(weights)
-        if problem.tasks.self_concordant or not singular(hessian):
+        smooth = problem.tasks.self_concordant
+        state.newton = not smooth or bool(hessian.any())  # else the functions are linear here, and BFGS fades out of their way
+        if state.newton and (smooth or not singular(hessian)):
             return Metric(hessian)
     pull, steepest = weights @ A, A[int(np.argmax(point.losses))]
     if norm(pull) < 1e-6 * norm(steepest):  # the prior may balance the tasks where the max does not
