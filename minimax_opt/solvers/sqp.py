@@ -207,14 +207,15 @@ def _learn(problem: Problem, state: SQPState, length: float, A: Host) -> None:
 
 
 def _rebase(state: SQPState) -> None:
-    """Take Hess F_w at the state's point as the metric.
+    """Take Hess F_w at the state's point as the metric, unless it vanishes there.
 
     Where second derivatives jump (Huber losses), few rows may have any: directions without curvature then borrow some from the old metric.
     """
     hessian, length = state.point.hessian(state.weights), norm(state.direction)
     if not state.point.problem.tasks.self_concordant and length > 0 and singular(hessian):
         hessian.flat[:: len(hessian) + 1] += BORROWED * state.curvature / length**2
-    state.metric, state.decreases = Metric(hessian), []
+    if hessian.trace() > TINY:  # else it has underflowed, far out
+        state.metric, state.decreases = Metric(hessian), []
 
 
 def _recover(problem: Problem, state: SQPState) -> SQPState:
