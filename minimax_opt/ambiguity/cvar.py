@@ -98,8 +98,11 @@ def _fill(losses: Tensor, caps: Tensor) -> Tensor:
     """Caps from the largest loss down until the mass is 1; tasks tied at the last loss share the rest in proportion to caps."""
     ordered, order = losses.detach().sort(dim=-1, descending=True)
     full = 1.0 - 8.0 * torch.finfo(losses.dtype).eps
-    enough = caps.expand_as(losses).gather(-1, order).cumsum(-1) >= full
-    last = ordered.gather(-1, enough.int().argmax(-1, keepdim=True))
+    mass = caps.expand_as(losses).gather(-1, order).cumsum(-1)
+    filled = (mass < full).sum(
+        -1, keepdim=True
+    )  # tasks before the mass is full; rounding may leave all caps together just short of it
+    last = ordered.gather(-1, filled.clamp(max=losses.shape[-1] - 1))
     certain, tied = torch.where(losses > last, caps, 0.0), torch.where(losses == last, caps, 0.0)
     rest = (1.0 - certain.sum(-1, keepdim=True)).clamp(min=0.0)
     return certain + rest * (tied / tied.sum(-1, keepdim=True))

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from ambiguity.ambiguity_cases import N_TASKS, PRIOR, SETS, label
 from hypothesis import given
 from hypothesis import strategies as st
@@ -135,3 +136,16 @@ def test_descriptions_tell_sets_apart(ambiguity):
 def test_what_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_whole_tail_is_the_mean_for_every_number_of_tasks(dtype):
+    """The caps then sum to one only up to rounding, which grows with K."""
+    for n_tasks in [*range(2, 300), 999, 5000]:
+        losses = torch.arange(n_tasks, dtype=dtype)
+        mean = (n_tasks - 1) / 2
+        slack = 16 * n_tasks * torch.finfo(dtype).eps
+        assert float(worst_case(losses, CVaR(1.0))) == pytest.approx(mean, rel=slack)
+        for geometry in ("entropic", "euclidean"):
+            weights = respond(losses, CVaR(1.0), smoothing=0.5, geometry=geometry)
+            assert float(weights @ losses) == pytest.approx(mean, rel=slack)
