@@ -71,3 +71,16 @@ def test_the_two_commands_stand_in_the_readme():
     blocks = re.findall(r"^```bash\n(.*?)^```", section.group(1), flags=re.M | re.S)
     assert len(blocks) == 1
     assert len(blocks[0].strip().splitlines()) == 2
+
+
+def _rule(text):
+    """The numbered lines, without marks."""
+    lines = re.findall(r"^\d\. .*?(?=^\d\. |\n\n)", text + "\n\n", flags=re.M | re.S)
+    return [re.sub(r"[\s`;.]+", " ", line.replace("*", "x")).strip().lower() for line in lines]
+
+
+def test_the_rule_of_auto_is_told_as_it_is():
+    page = (ROOT / "docs" / "choose.md").read_text()
+    rule = _rule(importlib.import_module("minimax_opt.auto").__doc__)
+    assert len(rule) > 5
+    assert _rule(re.search(r"^## The rule\n(.*?)^## ", page, flags=re.M | re.S).group(1)) == rule
