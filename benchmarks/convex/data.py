@@ -116,13 +116,15 @@ class Data:
 
     # ---- the definition, for the judge and for peers that take functions ----
 
-    def losses(self, x: np.ndarray) -> np.ndarray:
-        """f(x), shape (K,)."""
-        return self._mean(self._rows(self._predictor(x)))
+    def losses(self, x: np.ndarray, z: np.ndarray | None = None) -> np.ndarray:
+        """f(x), shape (K,); z = A x where it is known, here and below."""
+        return self._mean(self._rows(self.predictor(x) if z is None else z))
 
-    def jacobian(self, x: np.ndarray) -> np.ndarray:
+    def jacobian(self, x: np.ndarray, z: np.ndarray | None = None) -> np.ndarray:
         """Gradients of the K losses as rows, shape (K, n)."""
-        slopes = self._slopes(self._predictor(x)) / np.repeat(self.sizes, self.sizes).reshape((-1,) + (1,) * (self.n_classes > 1))
+        slopes = self._slopes(self.predictor(x) if z is None else z) / np.repeat(self.sizes, self.sizes).reshape(
+            (-1,) + (1,) * (self.n_classes > 1)
+        )
         if self.n_rows == self.n_tasks:
             return self.A * slopes[:, None]
         equal = not self.sparse and (self.sizes == self.sizes[0]).all()
@@ -132,9 +134,10 @@ class Data:
         pairs = zip(self.starts, self.starts[1:], strict=False)
         return np.stack([np.ravel(self.A[i:j].T @ slopes[i:j]) for i, j in pairs])
 
-    def hessian(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def hessian(self, x: np.ndarray, weights: np.ndarray, z: np.ndarray | None = None) -> np.ndarray:
         """Hessian of <weights, f>, shape (n, n); weights of any sign. Not for the multinomial loss."""
-        rows = LOSSES[self.loss].curvature(self._predictor(x), self.b) * np.repeat(weights / self.sizes, self.sizes)
+        z = self.predictor(x) if z is None else z
+        rows = LOSSES[self.loss].curvature(z, self.b) * np.repeat(weights / self.sizes, self.sizes)
         scaled = self.A.multiply(rows[:, None]) if self.sparse else self.A * rows[:, None]
         product = self.A.T @ scaled
         return product.toarray() if self.sparse else product
@@ -142,7 +145,8 @@ class Data:
     def penalty(self, x: np.ndarray) -> float:
         return self.ridge / 2 * float(x @ x) + (self.l1 * float(abs(x).sum()) if self.l1 else 0.0)
 
-    def _predictor(self, x: np.ndarray) -> np.ndarray:
+    def predictor(self, x: np.ndarray) -> np.ndarray:
+        """z = A x, a row of it for each row of A."""
         return self.A @ (x if self.n_classes == 1 else x.reshape(-1, self.n_classes))
 
     def _rows(self, z: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from benchmarks.convex.data import LOSSES
 from benchmarks.convex.families import changed, least_squares, logistic, multinomial, poisson, quantile, sparse
 from benchmarks.convex.growth import slope
 from benchmarks.convex.peers import modelled, native, peers_of
-from benchmarks.convex.peers.epigraph import Epigraph
+from benchmarks.convex.peers.epigraph import Epigraph, Gram
 from benchmarks.convex.store import Store, load
 from benchmarks.convex.suite import LARGE, SMALL, SUITE, case, chosen
 from benchmarks.convex.trajectories import THEIRS
@@ -110,6 +110,17 @@ def test_the_epigraph_form_has_its_derivatives(name):
     np.testing.assert_allclose(form.objective(v)[1], numeric, atol=1e-7)
     numeric = np.stack([(form.objective(v + e)[1] - form.objective(v - e)[1]) / (2 * h) for e in steps], 1)
     np.testing.assert_allclose(form.hessian(v, None), numeric, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["ridge", "sparse", "cvar"])
+def test_gram_forms_are_the_losses(name):
+    data, rng = TINY[name](name, 0), np.random.default_rng(0)
+    gram = Gram(data)
+    for _ in range(2):  # what is kept of one x does not answer for another
+        x, weights = rng.standard_normal(data.n_variables), rng.standard_normal(data.n_tasks)
+        np.testing.assert_allclose(gram.losses(x), data.losses(x), rtol=1e-12)
+        np.testing.assert_allclose(gram.jacobian(x), data.jacobian(x), rtol=1e-11, atol=1e-12)
+        np.testing.assert_allclose(gram.hessian(x, weights), data.hessian(x, weights), rtol=1e-11, atol=1e-12)
 
 
 def test_native_and_modelled_forms_agree_on_a_linear_program():

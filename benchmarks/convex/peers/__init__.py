@@ -17,6 +17,8 @@ EXPONENTIAL = ("logistic", "poisson", "multinomial")
 MODELLED_ENTRIES = 2e6  # numbers in the constraints, above which the modelling layer and the cone solvers take minutes
 MODELLED_ROWS = 12_000
 EXPONENTIAL_ROWS, EXPONENTIAL_ROWS_SPARSE = 4_000, 20_000  # a cone of its own for each row
+SLSQP_TOLERANCES = (1e-4, 1e-8, 1e-10, 1e-13)
+GRAM_ENTRIES = 5e7  # numbers in the Gram matrices of all tasks
 SECOND_ORDER_VARIABLES = 1500  # trust-constr factorises (n + K) x (n + K) systems in Python
 
 
@@ -34,7 +36,9 @@ def _scipy(data: Data) -> list[Peer]:
     )
     peers = []
     if smooth and stated:
-        peers.append(Peer("SLSQP", partial(epigraph.slsqp, data), (1e-4, 1e-8, 1e-13)))
+        peers.append(Peer("SLSQP", partial(epigraph.slsqp, data), SLSQP_TOLERANCES))
+        if data.loss == "least squares" and data.n_tasks * data.n_variables**2 <= GRAM_ENTRIES:
+            peers.append(Peer("SLSQP (Gram)", partial(epigraph.slsqp, data, True), SLSQP_TOLERANCES))
         if data.loss != "multinomial" and data.n_variables + data.n_tasks <= SECOND_ORDER_VARIABLES:
             peers.append(Peer("trust-constr", partial(epigraph.trust_constr, data), (1e-4, 1e-8, 1e-11)))
     return peers
