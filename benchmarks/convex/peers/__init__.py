@@ -8,7 +8,7 @@ from functools import partial
 import minimax_opt as mo
 from benchmarks.convex.data import Data
 from benchmarks.convex.peers import dro, epigraph, modelled, native, standard
-from benchmarks.convex.peers.base import Answer, Peer, Solve
+from benchmarks.convex.peers.base import CONIC_TOLERANCES, Answer, Peer, Solve
 from benchmarks.convex.peers.modelled import reduce
 
 __all__ = ["Answer", "Peer", "Solve", "peers_of", "reduce"]
@@ -17,6 +17,7 @@ EXPONENTIAL = ("logistic", "poisson", "multinomial")
 MODELLED_ENTRIES = 2e6  # numbers in the constraints, above which the modelling layer and the cone solvers take minutes
 MODELLED_ROWS = 12_000
 EXPONENTIAL_ROWS, EXPONENTIAL_ROWS_SPARSE = 4_000, 20_000  # a cone of its own for each row
+HIGHS_TOLERANCES = (1e-7, 1e-10)
 SLSQP_TOLERANCES = (1e-4, 1e-8, 1e-10, 1e-13)
 GRAM_ENTRIES = 5e7  # numbers in the Gram matrices of all tasks
 SECOND_ORDER_VARIABLES = 1500  # trust-constr factorises (n + K) x (n + K) systems in Python
@@ -52,14 +53,17 @@ def _native(data: Data) -> list[Peer]:
         Peer("ECOS native", partial(native.ecos, data), reduced=reduced),
         Peer("Clarabel native", partial(native.clarabel, data), reduced=reduced),
     ]
+    if standard.normable(data):
+        peers.append(Peer("ECOS native, norms", partial(native.ecos, data, True), CONIC_TOLERANCES, reduced=True))
+        peers.append(Peer("Clarabel native, norms", partial(native.clarabel, data, True), CONIC_TOLERANCES, reduced=True))
     if data.loss != "least squares" and not isinstance(data.ambiguity, mo.ChiSquareBall):
-        if data.loss == "affine" and _entries(data) <= MODELLED_ENTRIES:
+        if data.loss == "affine":
             peers.append(Peer("PIQP dense", partial(native.piqp, data, True)))
         peers.append(Peer("PIQP sparse", partial(native.piqp, data, False)))
         if not data.ridge:
-            peers.append(Peer("HiGHS simplex", partial(native.highs, data, "simplex"), (1e-7, 1e-10)))
-            peers.append(Peer("HiGHS ipm", partial(native.highs, data, "ipm"), (1e-7, 1e-10)))
-            peers.append(Peer("linprog", partial(native.linprog, data), (1e-7, 1e-10)))
+            peers.append(Peer("HiGHS simplex", partial(native.highs, data, "simplex"), HIGHS_TOLERANCES))
+            peers.append(Peer("HiGHS ipm", partial(native.highs, data, "ipm"), HIGHS_TOLERANCES))
+            peers.append(Peer("linprog", partial(native.linprog, data), HIGHS_TOLERANCES))
     return peers
 
 
@@ -79,7 +83,7 @@ def _modelled(data: Data) -> list[Peer]:
         Peer(
             f"cvxpy {solver}",
             partial(modelled.conic, data, solver),
-            (1e-7, 1e-10) if solver == "HIGHS" else (1e-4, 1e-7, 1e-11),
+            HIGHS_TOLERANCES if solver == "HIGHS" else CONIC_TOLERANCES,
             modelled=True,
             reduced=data.loss == "least squares",
         )

@@ -18,6 +18,8 @@ class Answer(NamedTuple):
     work: dict[str, int]
 
 
+CONIC_TOLERANCES = (1e-4, 1e-7, 1e-9, 1e-10, 1e-11)
+
 Solve = Callable[[float], Answer]
 
 
@@ -31,7 +33,7 @@ class Peer:
     prepare : callable, () -> Solve
         States the problem; its cost is what a one-off user pays besides the solve. The solve takes the solver's own tolerance.
     tolerances : tuple of float
-        From loose to tight; each is run, and for each level of accuracy the fastest that reaches it counts.
+        From loose to tight; for each level of accuracy the fastest that reaches it counts.
     modelled : bool
         Through cvxpy: the statement is compiled, and its cost is reported as compile time.
     reduced : bool
@@ -43,7 +45,7 @@ class Peer:
 
     name: str
     prepare: Callable[[], Solve] = field(repr=False)
-    tolerances: tuple[float, ...] = (1e-4, 1e-7, 1e-11)
+    tolerances: tuple[float, ...] = CONIC_TOLERANCES
     modelled: bool = False
     reduced: bool = False
     whole: bool = False

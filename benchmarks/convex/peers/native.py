@@ -15,10 +15,10 @@ from benchmarks.convex.peers.standard import Form, standard_form
 BUDGET = 60.0  # seconds; for solvers that take a limit
 
 
-def ecos(data: Data) -> Solve:
+def ecos(data: Data, norm: bool = False) -> Solve:
     import ecos as library
 
-    form = standard_form(data, quadratic=False)
+    form = standard_form(data, quadratic=False, norm=norm)
     dims = {"l": form.linear, "q": form.cones, "e": 0}
 
     def solve(tolerance: float) -> Answer:
@@ -30,10 +30,10 @@ def ecos(data: Data) -> Solve:
     return solve
 
 
-def clarabel(data: Data) -> Solve:
+def clarabel(data: Data, norm: bool = False) -> Solve:
     import clarabel as library
 
-    form = standard_form(data)
+    form = standard_form(data, norm=norm)
     P = sparse.diags(form.P, format="csc")
     cones = ([library.NonnegativeConeT(form.linear)] if form.linear else []) + [library.SecondOrderConeT(m) for m in form.cones]
 
@@ -48,10 +48,12 @@ def clarabel(data: Data) -> Solve:
 
 
 def piqp(data: Data, dense: bool) -> Solve:
-    """PIQP's dense or sparse solver, for the cases without cones."""
+    """PIQP's dense or sparse solver, for the cases without cones; on quantile losses as equalities it is the fastest."""
     import piqp as library
 
-    form = _polyhedral(data)
+    form = _polyhedral(data, equalities=True)
+    if dense and len(form.e):
+        raise ValueError("equalities are stated for the sparse solver only")
     if dense:
         P, G = np.asfortranarray(np.diag(form.P)), np.asfortranarray(form.G.toarray())
     else:
@@ -63,7 +65,9 @@ def piqp(data: Data, dense: bool) -> Solve:
         solver.settings.eps_abs = solver.settings.eps_rel = tolerance
         solver.settings.eps_duality_gap_abs = solver.settings.eps_duality_gap_rel = tolerance
         solver.settings.max_iter = 500
-        solver.setup(P=P, c=form.c, G=G, h_l=np.full_like(form.h, -np.inf), h_u=form.h)
+        named: dict[str, Any] = {"A": form.E, "b": form.e} if len(form.e) else {}
+        named |= {"x_l": form.lower} if np.isfinite(form.lower).any() else {}
+        solver.setup(P=P, c=form.c, G=G, h_l=np.full_like(form.h, -np.inf), h_u=form.h, **named)
         solver.solve()
         return answer(data, solver.result.x, nit=solver.result.info.iter, factorisations=solver.result.info.iter)
 
@@ -78,7 +82,7 @@ def highs(data: Data, algorithm: str) -> Solve:
     model = highspy.HighsLp()
     model.num_col_, model.num_row_ = len(form.c), len(form.h)
     model.col_cost_, model.row_upper_ = form.c, form.h
-    model.col_lower_, model.col_upper_ = np.full(len(form.c), -highspy.kHighsInf), np.full(len(form.c), highspy.kHighsInf)
+    model.col_lower_, model.col_upper_ = form.lower, np.full(len(form.c), highspy.kHighsInf)
     model.row_lower_ = np.full(len(form.h), -highspy.kHighsInf)
     model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
     model.a_matrix_.start_, model.a_matrix_.index_, model.a_matrix_.value_ = form.G.indptr, form.G.indices, form.G.data
@@ -118,20 +122,21 @@ def linprog(data: Data) -> Solve:
     from scipy import optimize
 
     form = _polyhedral(data)
+    bounds = np.column_stack([form.lower, np.full_like(form.lower, np.inf)])
 
     def solve(tolerance: float) -> Answer:
         bounded = max(tolerance, 1e-10)
         options = {"primal_feasibility_tolerance": bounded, "dual_feasibility_tolerance": bounded, "time_limit": BUDGET}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            out = optimize.linprog(form.c, A_ub=form.G, b_ub=form.h, bounds=(None, None), method="highs", options=options)
+            out = optimize.linprog(form.c, A_ub=form.G, b_ub=form.h, bounds=bounds, method="highs", options=options)
         return answer(data, out.x, nit=out.nit)
 
     return solve
 
 
-def _polyhedral(data: Data) -> Form:
-    form = standard_form(data)
+def _polyhedral(data: Data, equalities: bool = False) -> Form:
+    form = standard_form(data, bounds=True, equalities=equalities)
     if form.cones:
         raise ValueError("this solver takes linear constraints only")
     return form

@@ -1,7 +1,7 @@
 """The case in the standard form of cone solvers, written by hand.
 
-min (1/2) v'Pv + c'v subject to h - G v in (R_+)^l x Q_1 x ... x Q_q, where the first n entries of v are x. It is smaller than what a modelling layer
-makes of the same case, and costs nothing to compile.
+min (1/2) v'Pv + c'v subject to E v = e, v >= lower and h - G v in (R_+)^l x Q_1 x ... x Q_q, where the first n entries of v are x. It is smaller than
+what a modelling layer makes of the same case, and costs nothing to compile.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ Block = tuple[list[tuple[int, Any]], np.ndarray]  # parts of G, each with its fi
 
 
 class Form(NamedTuple):
-    """`P` is the diagonal of a quadratic term on x (zeros where there is none); `linear` rows of G, h come first, then the cones of `cones` rows."""
+    """`P` is the diagonal of a quadratic term on x (zeros where there is none); `linear` rows of G, h come first, then the cones of `cones` rows.
+
+    `E`, `e` are the equalities. `lower` holds 0 or -inf; where the form was asked for without bounds, they are rows of G, and it is -inf throughout.
+    """
 
     P: np.ndarray
     c: np.ndarray
@@ -27,11 +30,19 @@ class Form(NamedTuple):
     h: np.ndarray
     linear: int
     cones: list[int]
+    E: sparse.csc_matrix
+    e: np.ndarray
+    lower: np.ndarray
 
 
 def statable(data: Data) -> bool:
     """Whether linear and second-order cones are enough."""
     return data.loss in ("affine", "least squares", "quantile") and not isinstance(data.ambiguity, mo.KLBall)
+
+
+def normable(data: Data) -> bool:
+    """Whether the worst root of a mean square has the minimisers of the worst mean square."""
+    return data.loss == "least squares" and isinstance(data.ambiguity, mo.Simplex) and not (data.ridge or data.l1)
 
 
 class _Rows:
@@ -41,6 +52,8 @@ class _Rows:
         self.size = 0
         self.linear: list[Block] = []
         self.conic: list[Block] = []
+        self.equal: list[Block] = []
+        self.nonnegative: list[tuple[int, int]] = []  # first of the variables, and their number
 
     def variables(self, count: int) -> int:
         self.size += count
@@ -62,13 +75,27 @@ class _Rows:
         return sparse.csc_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=shape)
 
 
-def standard_form(data: Data, quadratic: bool = True) -> Form:
-    """Build the form; without `quadratic` the ridge becomes a cone of its own."""
+def standard_form(data: Data, quadratic: bool = True, bounds: bool = False, equalities: bool = False, norm: bool = False) -> Form:
+    """Build the form.
+
+    Parameters
+    ----------
+    quadratic : bool
+        Without it the ridge becomes a cone of its own.
+    bounds : bool
+        Whether the signs of variables are bounds, not rows.
+    equalities : bool
+        Quantile losses as A x + u - v = b, u, v >= 0: q u + (1 - q) v. Without, as q (b - A x) + v with v >= A x - b, v >= 0.
+    norm : bool
+        Least squares by min t, |R_k x - r_k| <= t, whose minimisers are those of the squares; see :func:`normable`.
+    """
+    if norm and not normable(data):
+        raise ValueError("The norms have the minimisers of the squares for the simplex without penalties only.")
     rows = _Rows()
     x, level = rows.variables(data.n_variables), rows.variables(1)
     cost: dict[int, Any] = {level: 1.0}
     columns = _ambiguity(data, rows, level, cost)  # task k's loss <= the sum of these columns of v
-    _losses(data, rows, x, columns)
+    _losses(data, rows, x, columns, equalities, norm)
     if data.box:
         eye = sparse.eye(data.n_variables)
         rows.linear += [
@@ -88,9 +115,18 @@ def standard_form(data: Data, quadratic: bool = True) -> Form:
         c[first : first + np.size(values)] = values
     if quadratic:
         P[: data.n_variables] = data.ridge
-    linear, conic = rows.matrix(rows.linear), rows.matrix(rows.conic)
+    lower = np.full(rows.size, -np.inf)
+    for first, count in rows.nonnegative:
+        if bounds:
+            lower[first : first + count] = 0.0
+        else:
+            rows.linear.append(([(first, -sparse.eye(count))], np.zeros(count)))
+    linear, conic, equal = rows.matrix(rows.linear), rows.matrix(rows.conic), rows.matrix(rows.equal)
+    e = np.concatenate([np.zeros(0), *(e for _, e in rows.equal)])
     h = np.concatenate([h for _, h in rows.linear + rows.conic])
-    return Form(P, c, sparse.vstack([linear, conic], format="csc"), h, linear.shape[0], [len(h) for _, h in rows.conic])
+    return Form(
+        P, c, sparse.vstack([linear, conic], format="csc"), h, linear.shape[0], [len(h) for _, h in rows.conic], equal, e, lower
+    )
 
 
 def _ambiguity(data: Data, rows: _Rows, level: int, cost: dict[int, Any]) -> list[list[int]]:
@@ -99,7 +135,7 @@ def _ambiguity(data: Data, rows: _Rows, level: int, cost: dict[int, Any]) -> lis
     if isinstance(data.ambiguity, mo.Simplex):
         return [[level]] * K
     excess = rows.variables(K)
-    rows.linear.append(([(excess, -eye)], np.zeros(K)))
+    rows.nonnegative.append((excess, K))
     if isinstance(data.ambiguity, mo.CVaR):
         cost[excess] = np.full(K, 1.0 / (K * data.ambiguity.tail_fraction))
         return [[level, excess + k] for k in range(K)]
@@ -113,11 +149,11 @@ def _ambiguity(data: Data, rows: _Rows, level: int, cost: dict[int, Any]) -> lis
     return [[level, excess + k] for k in range(K)]
 
 
-def _losses(data: Data, rows: _Rows, x: int, columns: list[list[int]]) -> None:
+def _losses(data: Data, rows: _Rows, x: int, columns: list[list[int]], equalities: bool, norm: bool) -> None:
     K = data.n_tasks
     if data.loss == "least squares":
         for (A, b), mine in zip(data.groups, columns, strict=True):
-            _square_below(rows, x, *triangular(A, b), mine)
+            (_norm_below if norm else _square_below)(rows, x, *triangular(A, b), mine)
         return
     bound = sparse.coo_matrix(
         (
@@ -128,14 +164,31 @@ def _losses(data: Data, rows: _Rows, x: int, columns: list[list[int]]) -> None:
     )
     if data.loss == "affine":
         rows.linear.append(([(x, data.A), (0, -bound)], data.b))
+    else:
+        _quantiles(data, rows, x, bound, equalities)
+
+
+def _quantiles(data: Data, rows: _Rows, x: int, bound: sparse.coo_matrix, equalities: bool) -> None:
+    """Means of q (b - z)_+ + (1 - q) (z - b)_+ below the bounds."""
+    N, task = data.n_rows, np.repeat(np.arange(data.n_tasks), data.sizes)
+    eye, mean = sparse.eye(N), sparse.csr_matrix((1.0 / data.sizes[task], (task, np.arange(N))), shape=(data.n_tasks, N))
+    over = rows.variables(N)
+    rows.nonnegative.append((over, N))
+    if equalities:
+        under = rows.variables(N)
+        rows.nonnegative.append((under, N))
+        rows.equal.append(([(x, data.A), (under, eye), (over, -eye)], data.b))
+        rows.linear.append(([(under, QUANTILE * mean), (over, (1 - QUANTILE) * mean), (0, -bound)], np.zeros(data.n_tasks)))
         return
-    # quantile: phi >= q (b - z) and phi >= (q - 1)(b - z), one phi a row; the mean of a task's phi below its bound
-    phi, eye = rows.variables(data.n_rows), sparse.eye(data.n_rows)
-    for slope in (QUANTILE, QUANTILE - 1):
-        rows.linear.append(([(x, -slope * data.A), (phi, -eye)], -slope * data.b))
-    task = np.repeat(np.arange(K), data.sizes)
-    mean = sparse.coo_matrix((1.0 / data.sizes[task], (task, np.arange(data.n_rows))), shape=(K, data.n_rows))
-    rows.linear.append(([(phi, mean), (0, -bound)], np.zeros(K)))
+    rows.linear.append(([(x, data.A), (over, -eye)], data.b))
+    rows.linear.append(([(x, -QUANTILE * (mean @ data.A)), (over, mean), (0, -bound)], -QUANTILE * (mean @ data.b)))
+
+
+def _norm_below(rows: _Rows, x: int, R: Any, r: np.ndarray, bound: list[int]) -> None:
+    """|R x - r| <= t."""
+    parts = [(x, sparse.vstack([sparse.csr_matrix((1, R.shape[1])), -sparse.csr_matrix(R)]))]
+    parts += [(column, sparse.coo_matrix(([-1.0], ([0], [0])), shape=(len(r) + 1, 1))) for column in bound]
+    rows.conic.append((parts, np.concatenate([[0.0], -r])))
 
 
 def _square_below(rows: _Rows, x: int, R: Any, r: np.ndarray, bound: list[int]) -> None:
