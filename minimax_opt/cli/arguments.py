@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -108,4 +109,9 @@ def read_file(path: Path, arguments: argparse.Namespace) -> Any:
     from minimax_opt.tabular import read_table
 
     separator = "\t" if arguments.separator in ("\\t", "tab") else arguments.separator
-    return read_table(path, separator, arguments.decimal, arguments.thousands, arguments.encoding, arguments.missing)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        table = read_table(path, separator, arguments.decimal, arguments.thousands, arguments.encoding, arguments.missing)
+    for warning in told:
+        print(f"minimax-opt {arguments.command}: {warning.message}.", file=sys.stderr)
+    return table

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import re
 import sys
 
 import pytest
@@ -66,11 +68,63 @@ def test_other_encodings(tmp_path):
         ("1,2.5,3\n4,5,6\n", "must name the columns"),
         ("a,b\n1,2\n1,2,3\n", "do not fit the header of 2 names"),
         ("a,b\n1,2,3\n1,2,3\n", "do not fit the header of 2 names"),
+        ('"a,b\n1,2', "is opened near line 1 and never closed"),
+        ('a,b\n1,2\n3,"4\n5,6\n', "is opened near line 3 and never closed"),
+        ("# made by hand\na,b\n1,2\n", "If that is a comment, take it out of the file.$"),
+        ("#a;b\n1;2\n", "pass `--separator ';'`"),
+        ("# made, by hand\na,b,c\n1,2,3\n", "If the first line is a comment, take it out"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_told(tmp_path, content, message):
     with pytest.raises(TableError, match=message):
         read_table(write(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"separator": "::"}, "`--separator` must be one character, got '::'"),
+        ({"separator": ""}, "`--separator` must be one character"),
+        ({"thousands": "."}, "must differ. If '.' groups the digits, pass `--decimal ,`"),
+        ({"thousands": ",", "decimal": ","}, "must differ. If ',' groups the digits, pass `--decimal .`"),
+        ({"thousands": "1"}, "`--thousands` must be one character, no letter, digit or sign, got '1'"),
+        ({"decimal": ".."}, "`--decimal` must be one character"),
+    ],
+)
+def test_layouts_that_would_read_other_numbers_are_refused(tmp_path, options, message):
+    with pytest.raises(TableError, match=re.escape(message)):
+        read_table(write(tmp_path, "a,b\n1.234,5\n"), **options)
+
+
+def test_quoted_numbers_may_hold_the_separator(tmp_path):
+    path = write(tmp_path, 'a,b\n"1,5",x\n')
+    assert read_table(path, decimal=",")["a"].tolist() == [1.5]
+    assert read_table(path, thousands=",")["a"].tolist() == [15]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz"])
+def test_rows_that_are_shorter_than_the_header_are_counted(tmp_path, name):
+    content = b"a,b,c\n1,2,3\n4,5\n6,7,\n8\n\n"
+    path = write(tmp_path, gzip.compress(content) if name.endswith("gz") else content, name)
+    with pytest.warns(UserWarning, match="2 of 4 rows have fewer entries than the header"):
+        frame = read_table(path)
+    assert frame["c"].isna().tolist() == [False, True, True, True]
+
+
+def test_an_empty_last_entry_is_no_short_row(tmp_path):
+    assert read_table(write(tmp_path, "a,b\n1,\n2,NA\n"))["b"].isna().all()  # warnings are errors
+
+
+def test_a_mistake_is_told_once(tmp_path):
+    path = write(tmp_path, "a;b\n1;2\n")
+    with pytest.raises(TableError) as caught:
+        read_table(path)
+    assert str(caught.value).count(str(path)) == 1
+
+
+def test_the_encoding_is_called_as_the_documentation_does(tmp_path):
+    with pytest.raises(TableError, match="not utf-8 text"):
+        read_table(write(tmp_path, b"a,b\n1,\xff\n"))
 
 
 @pytest.mark.parametrize(("name", "content"), [("t.csv.gz", b"no gzip"), ("t.zip", b"no zip"), ("t.csv", b"a,b\n1,\xff\n")])
