@@ -2,8 +2,8 @@
 
 CPU seconds of one thread, runs interleaved after one for warm-up, fresh tasks in each. Ours: until *certified* to 1e-3, 1e-6, 1e-9. A peer's: its
 solver alone, statement and compilation apart, at several of its tolerances; for each level, the fastest run whose x is, in the eyes of the judge,
-within that relative distance of the best known value. Peers need no certificate. Each is first tried in a process of its own, which shows
-its peak memory and ends it if it is over the budget.
+within that relative distance of the best known value. Peers need no certificate. Each is first tried in a process of its own, from its loosest tolerance
+until one reaches 1e-9, which shows its peak memory and ends it if it is over the budget; a run that took 10 times ours is not repeated.
 
 With --output the row of each case is saved when it is done, and the same command continues where it stopped.
 """
@@ -17,29 +17,36 @@ import numpy as np
 
 from benchmarks.convex import judge, measure
 from benchmarks.convex.command import add_arguments, settings
-from benchmarks.convex.contenders import PATIENCE, Contender, Ours, interleave
+from benchmarks.convex.contenders import HOPELESS, PATIENCE, Contender, Ours, interleave
 from benchmarks.convex.data import Data
 from benchmarks.convex.judge import LEVELS
-from benchmarks.convex.peers import Peer, peers_of, reduce
+from benchmarks.convex.peers import peers_of, reduce
 from benchmarks.convex.statistics import fastest, ratio
 from benchmarks.convex.store import Store
 from benchmarks.convex.suite import case, chosen
+from benchmarks.convex.trial import attempt, load_libraries, needed
 
 REFERENCE = 1e-12  # the accuracy of the value that all are measured against
+AMPLE, MANIFOLD = 2.0, 30.0  # CPU seconds, and times ours, that a peer gets at least, within the budget
 
 
 def compare(data: Data, repeat: int = 5, method: str = "auto", budget: float = 20.0, peers: bool = True) -> dict[str, Any]:
     """One case: our solves beside those of all peers, interleaved."""
+    if peers:
+        load_libraries()
     ours = [Ours(data, level, method) for level in LEVELS]
     measure.settle()
     memory = _our_memory(data, method, budget)
-    entrants, statements, left_out = _admit(data, budget) if peers else ([], {}, {})
+    reference = Ours(data, REFERENCE, method)
+    reference.run()
+    ours[-1].run()
+    entrants, statements, left_out = _admit(data, budget, ours[-1], reference) if peers else ([], {}, {})
+    ours[-1].seconds.clear()
+    ours[-1].statement.clear()
     measure.settle()
     interleave(ours, entrants, repeat)
     for each in ours:
         each.count()
-    reference = Ours(data, REFERENCE, method)
-    reference.run()
     values = [judge.value(data, np.asarray(each.result.x)) for each in (*ours, reference)] + [each.value for each in entrants]
     best = min(values)
     bounds = [each.result.lower_bound for each in (*ours, reference)]
@@ -78,41 +85,29 @@ def _reduction(data: Data) -> float:
     return float(np.median(seconds[1:] or seconds))
 
 
-def _admit(data: Data, budget: float) -> tuple[list[Contender], dict[str, float], dict[str, str]]:
-    """The peers within budget, at each of their tolerances; the CPU seconds of their statements; who was left out, and why.
+def _admit(data: Data, budget: float, ours: Ours, reference: Ours) -> tuple[list[Contender], dict[str, float], dict[str, str]]:
+    """The peers within budget, at those of their tolerances that are the fastest for some level; CPU seconds of their statements; who was left out.
 
-    The tightest tolerance is tried first: where it is within budget, the others are too. Else the loosest has its chance.
+    Whoever takes over `HOPELESS` times as long as we do to the last level is not run again: the run of the trial counts.
     """
+    best = min(judge.value(data, np.asarray(each.result.x)) for each in (ours, reference))
+    ample = min(budget, max(AMPLE, MANIFOLD * ours.seconds[-1]))
     entrants, statements, left_out = [], {}, {}
     for peer in peers_of(data):
-        for allowed in (peer.tolerances, peer.tolerances[:1]):
-            trial = _Trial(peer, allowed[-1])
-            tried = measure.probe(trial, trial.prepare, budget)
-            if tried.error is None:
-                break
-            left_out[peer.name] = f"{tried.error} at {allowed[-1]:g}"
+        tried = attempt(data, peer, best, ample)
         if tried.error is not None:
+            left_out[peer.name] = f"{tried.error} ({ample:.3g} s) at {peer.tolerances[0]:g}"
             continue
-        if tried.outcome < PATIENCE:
-            peer.prepare()  # warm-up: the peer's own imports
-        statements[peer.name], solve = measure.timed(peer.prepare)
-        entrants += [Contender(data, peer, solve, tolerance, tried.megabytes) for tolerance in allowed]
+        statements[peer.name], solve = tried.statement, None
+        for run in needed(data, tried.runs, best):
+            entrant = Contender(data, peer, run.tolerance, tried.megabytes)
+            if run.seconds > HOPELESS * ours.seconds[-1]:
+                entrant.note(run.seconds, run.x, run.work)
+            else:
+                solve = peer.prepare() if solve is None else solve
+                entrant.solve = solve
+            entrants.append(entrant)
     return entrants, statements, left_out
-
-
-class _Trial:
-    """State a problem, then solve it."""
-
-    def __init__(self, peer: Peer, tolerance: float) -> None:
-        self.peer, self.tolerance = peer, tolerance
-
-    def prepare(self) -> None:
-        self.seconds, self.solve = measure.timed(self.peer.prepare)
-
-    def __call__(self) -> float:
-        """CPU seconds of the statement."""
-        self.solve(self.tolerance)
-        return self.seconds
 
 
 def line(name: str, row: dict[str, Any]) -> str:

@@ -12,11 +12,11 @@ import minimax_opt as mo
 from benchmarks.convex import judge, measure
 from benchmarks.convex.data import Data
 from benchmarks.convex.judge import LEVELS
-from benchmarks.convex.peers import Peer
+from benchmarks.convex.peers import Peer, Solve
 from minimax_opt import lapack
 
 BRIEF, RUNS_A_TURN = 0.02, 3
-HOPELESS = 20.0
+HOPELESS = 10.0  # times ours to the last level, above which a peer's first run is its only one
 PATIENCE = 2.0  # CPU seconds after which a contender gets no further repetition
 
 
@@ -87,18 +87,23 @@ class Ours:
 
 
 class Contender:
-    """A peer at one tolerance."""
+    """A peer at one tolerance; without `solve` it has had its only run."""
 
-    def __init__(self, data: Data, peer: Peer, solve: Any, tolerance: float, megabytes: float | None) -> None:
+    def __init__(self, data: Data, peer: Peer, tolerance: float, megabytes: float | None, solve: Solve | None = None) -> None:
         self.data, self.peer, self.solve, self.tolerance, self.megabytes = data, peer, solve, tolerance, megabytes
         self.seconds: list[float] = []
         self.value = float("inf")
         self.work: dict[str, int] = {}
 
     def run(self) -> None:
-        seconds, found = measure.timed(self.solve, self.tolerance)
+        if self.solve is not None:
+            seconds, found = measure.timed(self.solve, self.tolerance)
+            self.note(seconds, found.x, found.work)
+
+    def note(self, seconds: float, x: np.ndarray, work: dict[str, int]) -> None:
+        """Keep the outcome of a run."""
         self.seconds.append(seconds)
-        self.value, self.work = judge.value(self.data, found.x), found.work
+        self.value, self.work = judge.value(self.data, x), work
 
     def row(self, best: float) -> dict[str, Any]:
         return {
@@ -116,15 +121,12 @@ class Contender:
 
 
 def interleave(ours: list[Ours], peers: list[Contender], repeat: int) -> None:
-    """Rounds in which each has its turn: a run, or a few in a row of what takes milliseconds, each timed; the first run of a turn is warm-up.
-
-    A peer that takes over `HOPELESS` times as long as we do at our slowest runs once.
-    """
+    """Rounds in which each has its turn: a run, or a few in a row of what takes milliseconds, each timed; the first run of a turn is warm-up."""
+    active = [*ours, *(peer for peer in peers if peer.solve is not None)]
     for _ in range(repeat):
-        for entrant in [*ours, *peers]:
-            limit = PATIENCE if isinstance(entrant, Ours) else min(PATIENCE, HOPELESS * max(each.seconds[-1] for each in ours))
-            if sum(entrant.seconds) < limit:
-                _turn(entrant, limit)
+        for entrant in active:
+            if sum(entrant.seconds) < PATIENCE:
+                _turn(entrant, PATIENCE)
 
 
 def _turn(entrant: Ours | Contender, limit: float) -> None:
