@@ -167,7 +167,7 @@ class DualNewton(Solver):
 
     def step(self, problem: Problem, state: DualState) -> DualState:
         """A Newton step of g over W, shortened until g rises."""
-        point, weights, rounding = state.point, state.weights, state.rounding
+        point, weights, rounding, first = state.point, state.weights, state.rounding, None
         if state.factor is None:
             first = _respond(state, weights)
             if first.point.value < point.value:
@@ -187,6 +187,8 @@ class DualNewton(Solver):
             end_slope = float(new.point.losses @ direction)
             secant = slope / (slope - end_slope) if end_slope < 0 < slope else 0.5  # g is concave: its slope falls
             length *= min(max(secant, 0.1), 0.7)
+        if first is not None:  # made elsewhere than at x(w), the direction need not be one of ascent
+            return first
         state.status = Status.UNBOUNDED if falls_forever(problem, state.start, point) else Status.STALLED
         return state
 

@@ -170,6 +170,22 @@ def test_warm_starts_take_fewer_iterations():
     assert solve(tasks, x0=near).nit < cold.nit  # without weights, too: the first QP is made at x0
 
 
+@pytest.mark.parametrize("seed", [229, 462, 818, 1092])
+def test_a_skewed_prior_whose_x_is_no_better_than_x0(seed):
+    rng = np.random.default_rng(seed)
+    matrices = [rng.standard_normal((1, 2)), rng.standard_normal((4, 2))]
+    tasks = mo.LeastSquaresTasks(matrices, [3 * rng.standard_normal(1), rng.standard_normal(4)])
+    share = 0.999 if seed == 229 else float(rng.choice([0.99, 0.999, 0.9999]))
+    uniform = solve(tasks)  # of the same problem: without a floor the prior is but a start
+    assert_optimal(tasks, uniform)
+    for other in (
+        solve(tasks, ambiguity=mo.Simplex(prior=(share, 1 - share))),
+        solve(tasks, weights0=np.array([share, 1 - share])),
+    ):
+        assert other.success, other
+        assert other.fun == pytest.approx(uniform.fun, rel=1e-8)
+
+
 def test_unbounded():
     P = np.broadcast_to(np.diag([1.0, 0.0]), (2, 2, 2))
     res = solve(mo.QuadraticTasks(P, np.array([[0.0, 1.0], [1.0, 1.0]])))
