@@ -54,8 +54,8 @@ class InteriorPointState(State):
         None before the first step.
     damping : float
         Multiple of the matrix's diagonal that is added to it, where full steps have overshot.
-    least, idle : float, int
-        The smallest estimated gap so far; iterations without a better one.
+    least, lowest, idle : float, float, int
+        The smallest estimated gap so far; the value when there was progress last; iterations without any since.
     """
 
     adversary: Adversary = None  # type: ignore[assignment]
@@ -66,6 +66,7 @@ class InteriorPointState(State):
     linear: AnyLinearisation = None
     damping: float = 0.0
     least: float = np.inf
+    lowest: float = np.inf
     idle: int = 0
 
 
@@ -132,12 +133,11 @@ class InteriorPoint(Solver):
         warm = weights0 is not None
         weights = adversary.member(adversary.prior if weights0 is None else adversary.unmixed(weights0))
         rows = None if problem.simple is None else DomainRows(problem)
-        solved = warm and point.value - point.weighted_value(weights) <= target.gap(
-            point.value
-        )  # perhaps: else no bound can close the gap
-        return InteriorPointState(
-            point, weights, certify=solved, adversary=adversary, rows=rows, start=point, target=target, warm=warm
-        )
+        slack = point.value - point.weighted_value(weights)
+        state = InteriorPointState(point, weights, adversary=adversary, rows=rows, start=point, target=target, warm=warm)
+        state.certify = warm and slack <= target.gap(point.value)  # solved, perhaps: else no bound can close the gap
+        state.lowest = point.value
+        return state
 
     def step(self, problem: Problem, state: InteriorPointState) -> InteriorPointState:
         """One Newton step from one factorisation; the first call finds the centre first."""
@@ -158,20 +158,20 @@ class InteriorPoint(Solver):
         estimate = new.gap(weights) + old.decrement(new.gradient)
         if new.domain is not None and estimate <= goal:
             point, estimate = _snapped(problem, new, estimate, goal)
-        idle = 0 if estimate < 0.9 * state.least else state.idle + 1
+        far = min(abs(estimate), state.start.value - state.lowest)  # while x runs to a far minimum, the estimate grows
+        progress = estimate < 0.9 * state.least or state.lowest - point.value > 0.1 * far
+        idle = 0 if progress else state.idle + 1
         stalled = idle >= (PATIENCE_AT_TARGET if state.least <= goal else PATIENCE)
-        return InteriorPointState(
-            point,
-            weights,
+        return replace(
+            state,
+            point=point,
+            weights=weights,
             certify=estimate <= goal,
             status=_ending(problem, state.start, point, stalled),
-            adversary=state.adversary,
-            rows=state.rows,
-            start=state.start,
-            target=state.target,
             linear=new,
             damping=next_damping(state.damping, share),
             least=min(estimate, state.least),
+            lowest=min(point.value, state.lowest) if progress else state.lowest,
             idle=idle,
         )
 

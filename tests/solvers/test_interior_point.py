@@ -291,6 +291,24 @@ def test_a_distant_start_is_no_obstacle(tasks):
     assert result.nit <= 40
 
 
+@pytest.mark.parametrize("ambiguity", [mo.Simplex(), mo.CVaR(0.3), mo.KLBall(0.1)], ids=repr)
+def test_a_minimum_far_below_the_losses_at_the_start_is_reached(ambiguity):
+    rng = np.random.default_rng(0)
+    tasks = mo.AffineTasks(rng.standard_normal((30, 6)) + 1, rng.standard_normal(30))
+    result = mo.minimize_max(tasks, method="interior-point", ambiguity=ambiguity, regularizer=mo.Ridge(1e-6))
+    assert result.success, result
+    assert result.fun < -1e5
+
+
+def test_a_minimum_that_is_far_in_the_scale_of_the_start_is_reached():
+    rng = np.random.default_rng(0)
+    matrices = rng.standard_normal((3, 10, 2))
+    P, q = 1e-8 * matrices.mT @ matrices / 10, 1e4 * rng.standard_normal((3, 2))  # the minimum is 1e12 times the losses at x0
+    result = mo.minimize_max(mo.QuadraticTasks(P, q, np.ones(3)), method="interior-point", regularizer=mo.L1(10.0))
+    assert result.success, result
+    assert result.fun < -1e12
+
+
 def test_an_impossible_tolerance_ends_as_stalled_close_to_the_solution():
     case = problems.NAMED["lsq"]
     result = case.solve("interior-point", tol=0.0, atol=0.0)
