@@ -107,34 +107,47 @@ def _why_no_category(series: Any, name: str) -> str | None:
     if isinstance(series.dtype, pandas().CategoricalDtype):
         return None
     distinct = present.unique()
-    _refuse_broken_numbers(present, distinct, name)
+    refuse_broken_numbers(present, name, f"`--categorical {name}` or `--drop {name}`")
     if len(distinct) > 2 and len(distinct) > 0.5 * len(present):
         return f"text: {len(distinct):,} distinct values in {len(present):,} rows; --categorical takes it"
     return None
 
 
-def _refuse_broken_numbers(present: Any, distinct: Any, name: str) -> None:
-    """Raise where most values would be numbers but for a few words or a way of writing."""
-    pd = pandas()
-    text = pd.Series(distinct, dtype=object).astype(str)
-    parsed = pd.to_numeric(text, errors="coerce")
-    odd = text[parsed.isna()]
-    if len(odd) <= 0.5 * len(text):
-        rows = int(present.astype(str).isin(odd).sum())
+def refuse_broken_numbers(series: Any, name: str, otherwise: str) -> None:
+    """Raise where most values of a column of text would be numbers but for a few words or a way of writing.
+
+    Parameters
+    ----------
+    series : pandas.Series
+    name : str
+        What the column is called.
+    otherwise : str
+        The options that take the column as it is.
+    """
+    present = series.dropna().astype(str)
+    text = present.drop_duplicates()
+    odd = text[pandas().to_numeric(text, errors="coerce").isna()]
+    if not len(odd):
+        return
+    few, commas = len(odd) <= 0.5 * len(text), odd.str.contains(",").any()
+    if commas and _mostly_numbers((odd if few else text).str.replace(",", "")):
         raise TableError(
-            f"`{name}` holds numbers, but also text in {rows:,} rows: {shown(odd)}. If that means missing, pass "
-            f"`--missing {odd.iloc[0]!r}`; else `--categorical {name}` or `--drop {name}`."
+            f"`{name}` holds numbers written with commas, such as {shown(odd, 1)}. Pass `--thousands ,` or `--decimal ,`, "
+            f"or {otherwise}."
         )
-    if text.str.contains(",").any() and pd.to_numeric(text.str.replace(",", ""), errors="coerce").notna().mean() > 0.5:
+    if few:
         raise TableError(
-            f"`{name}` holds numbers written with commas, such as {shown(distinct, 1)}. Pass `--thousands ,` or `--decimal ,`, "
-            f"or `--categorical {name}` or `--drop {name}`."
+            f"`{name}` holds numbers, but also text in {present.isin(odd).sum():,} rows: {shown(odd)}. If that means missing, pass "
+            f"`--missing {odd.iloc[0]!r}`; else {otherwise}."
         )
-    if pd.to_numeric(text.str.strip("%$€£ ").str.replace(",", ""), errors="coerce").notna().mean() > 0.5:
+    if _mostly_numbers(text.str.strip("%$€£ ").str.replace(",", "")):
         raise TableError(
-            f"`{name}` holds numbers with signs, such as {shown(distinct, 1)}. Take the signs off in the file, or pass "
-            f"`--categorical {name}` or `--drop {name}`."
+            f"`{name}` holds numbers with signs, such as {shown(odd, 1)}. Take the signs off in the file, or pass {otherwise}."
         )
+
+
+def _mostly_numbers(text: Any) -> bool:
+    return bool(pandas().to_numeric(text, errors="coerce").notna().mean() > 0.5)
 
 
 def _are_dates(series: Any) -> bool:
@@ -146,7 +159,7 @@ def _are_dates(series: Any) -> bool:
 def _counts_rows(series: Any, name: str) -> bool:
     """Whether a column tells its rows apart and no more: 0, 1, 2, ... or 1, 2, 3, ..., or distinct whole numbers called id."""
     values = as_numbers(series, name)
-    if len(values) < 3 or not (values == np.round(values)).all():
+    if len(values) < 3 or not np.isfinite(values).all() or not (values == np.round(values)).all():
         return False
     if values[0] in (0.0, 1.0) and bool((np.diff(values) == 1.0).all()):
         return True

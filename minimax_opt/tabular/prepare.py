@@ -11,7 +11,7 @@ import numpy as np
 from minimax_opt.arrays import Host
 from minimax_opt.comparison.groups import GroupedRows
 from minimax_opt.comparison.losses import FAMILIES, Loss
-from minimax_opt.tabular.choose import choose_columns, require_column
+from minimax_opt.tabular.choose import choose_columns, refuse_broken_numbers, require_column
 from minimax_opt.tabular.encoding import Encoding, fit_encoding
 from minimax_opt.tabular.extras import TableError, pandas
 from minimax_opt.tabular.grouping import Grouping, fit_groups, parse_groups, rare_groups
@@ -83,6 +83,8 @@ def prepare(frame: Any, recipe: Recipe, source: str) -> Prepared:
     frame = _checked(frame, recipe)
     grouping = parse_groups(frame, recipe.groups)
     kind, parameter = parse_loss(recipe.loss)
+    _check_columns(recipe, [column.name for column in grouping.columns])
+    _refuse_broken_target(frame[recipe.target], recipe.target, kind)
     kind = kind or guess_loss(frame[recipe.target])
     used, dropped = _complete_rows(frame, recipe.target, grouping, FAMILIES[kind].target in ("number", "count"))
     train, held_out = _split(used, grouping.labels(used), recipe)
@@ -115,6 +117,29 @@ def _checked(frame: Any, recipe: Recipe) -> Any:
     if recipe.target in recipe.features:
         raise TableError(f"`--features` names the target {recipe.target!r}, which would predict itself. Leave it out.")
     return frame
+
+
+def _check_columns(recipe: Recipe, groups: Sequence[str]) -> None:
+    """Raise where an option names the target or a group column and would do nothing to it."""
+    for option, names in (("drop", recipe.drop), ("categorical", recipe.categorical)):
+        if recipe.target in names:
+            classes = "; for a target of classes pass `--loss multinomial`" if option == "categorical" else ""
+            raise TableError(f"`--{option}` names the target {recipe.target!r}, which is no feature. Leave it out{classes}.")
+        for name in groups:
+            if name in names and name not in recipe.features:
+                raise TableError(
+                    f"`--{option}` names {name!r}, the column of the groups, which is no feature unless `--features` names it. "
+                    "Leave it out."
+                )
+
+
+def _refuse_broken_target(series: Any, name: str, kind: str) -> None:
+    """Raise where a target of text would be numbers but for a few entries, unless the loss takes it as classes."""
+    numeric = not kind or FAMILIES[kind].target in ("number", "count")
+    if is_number(series) or isinstance(series.dtype, pandas().CategoricalDtype) or not numeric:
+        return
+    if kind or len(set(as_labels(series)) - {None}) > 2:  # two values are classes, whatever they are
+        refuse_broken_numbers(series, name, "`--loss multinomial` if these are classes")
 
 
 def split_rows(

@@ -148,6 +148,11 @@ def solve_table(
     except ValueError as error:
         raise TableError(f"`--ambiguity`: {error}") from None
     prepared = prepare(frame, recipe, source)
+    if l1 and prepared.loss.kind == "quantile":
+        raise TableError(
+            "`--l1` with `--loss quantile`: no method certifies a sum of kinks and a 1-norm. Pass `--ridge` instead, or "
+            "`--loss huber`, whose losses are smooth."
+        )
     rows = prepared.rows
     by = " and ".join(column.name for column in prepared.grouping.columns)
     title = f"{target} by {by}"

@@ -13,6 +13,11 @@ from minimax_opt.tabular.extras import TableError
 from minimax_opt.tabular.values import as_labels, as_numbers, in_order, is_number, shown
 
 MANY_CLASSES = 100
+LARGEST = {
+    "least-squares": 1e35,
+    "huber": 1e35,
+}  # whose squares are multiplied by each other; other losses are linear in the target
+LARGEST_LINEAR = 1e70
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,10 @@ def _fit_number(name: str, series: Any, kind: str, count: bool) -> tuple[Target,
         )
     values = as_numbers(series, name)
     values = values[np.isfinite(values)]
+    largest = float(np.abs(values).max())
+    if largest > LARGEST.get(kind, LARGEST_LINEAR):
+        squared = " when squared" if kind in LARGEST else ""
+        raise TableError(f"The target `{name}` has values up to {largest:.2g}, which overflow{squared}: rescale the target.")
     if count and values.min() < 0:
         raise TableError(
             f"`--loss {kind}` needs counts, but `{name}` goes down to {values.min():g}. Pass `--loss least-squares`."

@@ -107,3 +107,27 @@ def test_unknown_and_contradicting_names():
 def test_group_columns_are_features_only_where_they_are_named(people):
     assert "region" not in choose_columns(people, ["wage", "region"]).categories
     assert choose_columns(people, ["wage", "region"], features=["region", "age"]).categories == ["region"]
+
+
+def test_an_infinite_entry_is_no_row_number():
+    column = pd.Series([np.inf, 1.0] * 3)  # warnings are errors
+    assert choose_columns(pd.DataFrame({"z": column}), []).numbers == ["z"]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (["1", "2", "3,5", "4"], "written with commas, such as '3,5'"),
+        (["3,5", "4,5", "1"], "written with commas"),
+        (["1", "2", "3", "oops"], "pass `--missing 'oops'`"),
+        (["$1", "$2,000", "3"], "with signs"),
+    ],
+)
+def test_the_hint_fits_the_way_of_writing(values, message):
+    with pytest.raises(TableError, match=message):
+        choose_columns(pd.DataFrame({"z": values}), [])
+
+
+def test_digits_that_are_text_in_the_data_frame_are_categories():
+    frame = pd.DataFrame({"zip": pd.Series(["1", "2", "1", "2", "1"], dtype=object)})
+    assert choose_columns(frame, []).categories == ["zip"]

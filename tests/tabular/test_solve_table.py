@@ -240,3 +240,47 @@ def test_other_frames_are_refused(people):
     empty = people.assign(wage=np.nan)
     with pytest.raises(TableError, match="No row has both a target `wage` and a group"):
         solve_table(empty, "wage", "region")
+
+
+@pytest.mark.parametrize("loss", ["auto", "least-squares", "quantile"])
+@pytest.mark.parametrize(("word", "hint"), [("oops", "pass `--missing 'oops'`"), ("9,5", "`--decimal ,`")])
+def test_a_target_of_numbers_with_a_few_other_entries_is_told(people, features, loss, word, hint):
+    wage = people["wage"].astype(str)
+    wage[[4, 9]] = word
+    with pytest.raises(TableError, match=hint):
+        solve_table(people.assign(wage=wage), "wage", "region", features=features, loss=loss)
+
+
+def test_classes_that_look_like_numbers_are_classes_where_the_loss_says_so(people, features):
+    grade = np.resize(["1", "2", "3+", "3"], len(people))
+    frame = people.assign(grade=grade)
+    with pytest.raises(TableError, match="`--loss multinomial` if these are classes"):
+        solve_table(frame, "grade", "region", features=features)
+    assert solve_table(frame, "grade", "region", features=features, loss="multinomial").model.target.classes == (
+        "1",
+        "2",
+        "3",
+        "3+",
+    )
+    frame["grade"] = np.resize(["1", "none"], len(people))
+    assert solve_table(frame, "grade", "region", features=features).model.target.classes == ("1", "none")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"drop": ["wage"]}, "`--drop` names the target 'wage'"),
+        ({"categorical": ["wage"]}, "pass `--loss multinomial`"),
+        ({"drop": ["region"]}, "`--drop` names 'region', the column of the groups"),
+        ({"categorical": ["region"]}, "`--categorical` names 'region'"),
+        ({"l1": 0.1, "loss": "quantile"}, "Pass `--ridge` instead, or `--loss huber`"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(people, options, message):
+    with pytest.raises(TableError, match=message):
+        solve_table(people, "wage", "region", **options)
+
+
+def test_a_group_that_is_a_feature_may_be_categorical(people):
+    solution = solve_table(people, "wage", "region", features=["age", "region"], categorical=["region"])
+    assert "region = south" in solution.model.encoding.names

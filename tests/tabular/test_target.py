@@ -77,3 +77,17 @@ def test_hints_about_numbers_that_may_be_classes():
     assert "logistic" in fit_target("y", pd.Series([0, 1, 1]), "least-squares")[1][1][1]
     assert "multinomial" in fit_target("y", pd.Series([0, 1, 2]), "least-squares")[1][1][1]
     assert len(fit_target("y", pd.Series([0.5, 1, 2]), "least-squares")[1]) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "largest", "message"),
+    [
+        ("least-squares", 1e200, "overflow when squared: rescale"),
+        ("huber", 1e100, "squared"),
+        ("quantile", 1e200, "overflow: rescale"),
+    ],
+)
+def test_a_target_whose_losses_overflow_is_told(kind, largest, message):
+    with pytest.raises(TableError, match=message):
+        fit_target("y", pd.Series([1.0, 2.0, -largest]), kind)
+    fit_target("y", pd.Series([1.0, 2.0, -1e30]), kind)
