@@ -194,13 +194,14 @@ class Point:
             self._jacobian = self.inner.jacobian()
         return self._jacobian
 
-    def hessian(self, weights: Array) -> Host:
-        """Hess F_w(x) on the host, shape (n, n), freshly allocated."""
+    def hessian(self, weights: Array, share: float = 0.0) -> Host:
+        """Hess F_w(x) on the host, shape (n, n), freshly allocated; with `share` > 0 what :meth:`Evaluation.upper_hessian` gives instead."""
         self.problem.counts.nhev += 1
         if self.problem.tasks.curvature == "affine":
             hessian = np.zeros((self.problem.n_variables,) * 2)
         else:
-            hessian = np.array(to_host(self.inner.hessian(weights)))
+            inner = self.inner
+            hessian = np.array(to_host(inner.upper_hessian(weights, share) if share > 0 else inner.hessian(weights)))
         if self.problem.regularizer is not None:
             hessian += self.problem.regularizer.hessian(self.problem.n_variables)
         return hessian

@@ -53,7 +53,8 @@ class InteriorPointState(State):
     linear : Linearisation or None
         None before the first step.
     damping : float
-        Multiple of the matrix's diagonal that is added to it, where full steps have overshot.
+        Multiple of the matrix's diagonal that is added to it or, for tasks that have one, share of the upper Hessian, where full
+        steps have overshot.
     least, lowest, idle : float, float, int
         The smallest estimated gap so far; the value when there was progress last; iterations without any since.
     """
@@ -169,7 +170,7 @@ class InteriorPoint(Solver):
             certify=estimate <= goal,
             status=_ending(problem, state.start, point, stalled),
             linear=new,
-            damping=next_damping(state.damping, share),
+            damping=next_damping(state.damping, share, problem.tasks.has_upper_hessian),
             least=min(estimate, state.least),
             lowest=min(point.value, state.lowest) if progress else state.lowest,
             idle=idle,

@@ -84,13 +84,18 @@ class Linearisation:
         point = self.iterate.point
         return point.value - point.weighted_value(weights) + (0.0 if self.domain is None else self.domain.gap)
 
-    def curvature(self) -> Host:
-        """Hess F_w(x), freshly allocated."""
-        return self.iterate.point.hessian(self.w)
+    def curvature(self, share: float) -> Host:
+        """Hess F_w(x), or `share` of the way to the upper Hessian, freshly allocated."""
+        return self.iterate.point.hessian(self.w, share)
 
     def factor(self, damping: float = 0.0) -> bool:
-        """Factor the n x n matrix plus `damping` times its diagonal; whether that worked."""
+        """Factor the n x n matrix; whether that worked.
+
+        `damping` is the multiple of its diagonal that is added or, where the tasks have an upper Hessian, the share of that.
+        """
         adversary, n_tasks = self.adversary, self.adversary.n_tasks
+        upper = damping if self.iterate.point.problem.tasks.has_upper_hessian else 0.0
+        damping -= upper
         self.ratio = self.iterate.multiplier[: adversary.n_pairs] / self.iterate.slack[: adversary.n_pairs]
         stiffness = self.ratio[:n_tasks]
         if adversary.cap is not None:
@@ -100,7 +105,7 @@ class Linearisation:
         self.d = 1.0 / (stiffness + self.softness)
         self.d_sum = float(np.add.reduce(self.d))
         self.mean = self.level_slope = (self.d @ self.rows) / self.d_sum
-        self.hessian = self.curvature()
+        self.hessian = self.curvature(upper)
         matrix = self.hessian.copy()
         if adversary.ball is not None:
             self._regress_on_ball()

@@ -14,6 +14,7 @@ RISE = 2.0  # the worst case may rise to this multiple of the estimated gap: a s
 ABSORBED = 0.8  # share of a slack that curvature may take before the level rises
 OFF_CENTRE = 1e-3  # no pair's product falls below this share of the mean by curvature alone
 DAMPING = 1e-3  # first multiple of the diagonal that is added after a step that overshot tenfold
+SECANT = 0.1  # first share of the upper Hessian after any step that overshot
 
 
 def limits_of(linear: Linearisation, step: Step, separate: bool) -> tuple[float, float]:
@@ -53,8 +54,16 @@ def _in_domain(linear: Linearisation, x: Host) -> Host:
     return x if linear.domain is None else linear.domain.rows.nearest(x)
 
 
-def next_damping(damping: float, share: float) -> float:
-    """More after a step that overshot tenfold, less after any other."""
+def next_damping(damping: float, share: float, upper: bool = False) -> float:
+    """More after a step that overshot tenfold, less after any other.
+
+    With an `upper` Hessian after any step that overshot, and less again slowly: steps bring rows to their kinks, and the next one would
+    throw them over.
+    """
+    if upper:
+        if share < 1.0:
+            return min(max(10 * damping, SECANT), 1.0)
+        return damping / 3 if damping > 1e-4 * SECANT else 0.0
     if share < 0.1:
         return max(10 * damping, DAMPING)
     return damping / 10 if damping > 1e-3 * DAMPING else 0.0

@@ -84,7 +84,7 @@ class AdversaryPart(Linearisation):
 
     delta_gram: Host
 
-    def curvature(self) -> Host:
+    def curvature(self, share: float) -> Host:
         """A'Delta A + Hess r."""
         return self.delta_gram
 

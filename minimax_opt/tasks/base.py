@@ -51,6 +51,10 @@ class Evaluation(ABC):
         """sum_k w_k Hess f_k(x), shape (n, n)."""
         raise NotImplementedError
 
+    def upper_hessian(self, weights: Array, share: float) -> Array:
+        """`share` of the way from :meth:`hessian`, at 0, to the Hessian of a quadratic that touches F_w here and lies above it, at 1."""
+        raise NotImplementedError
+
     def hessian_product(self, weights: Array, v: Array) -> Array:
         """(sum_k w_k Hess f_k(x)) v, shape (n,), without an n x n matrix; for tasks whose `has_hessian_product` is True."""
         raise NotImplementedError
@@ -107,6 +111,8 @@ class Tasks(ABC):
         Whether every f_k is differentiable everywhere; where it is not, derivatives are subgradients, and methods that need more refuse.
     self_concordant : bool
         Whether :meth:`Evaluation.self_concordance` may be finite: where it never is, no Hessian is bought to ask.
+    has_upper_hessian : bool
+        Whether evaluations offer :meth:`Evaluation.upper_hessian`.
     has_hessian_product : bool
         Whether evaluations offer products of the weighted Hessian with a vector.
     has_subset : bool
@@ -128,6 +134,7 @@ class Tasks(ABC):
     has_hessian: bool = False
     smooth: bool = True
     self_concordant: bool = True
+    has_upper_hessian: bool = False
     has_hessian_product: bool = False
     has_subset: bool = False
     exact_gradients: bool = True

@@ -30,6 +30,10 @@ class HuberLoss:
         """1 where |r| <= delta, else 0: an element of the generalised derivative of phi'."""
         return 1.0 * (abs(self._residual) <= self._delta)
 
+    def secant(self) -> Array:
+        """phi'(r) / r = min(1, delta/|r|): the curvature of the parabola that touches phi at r and -r, and lies above it."""
+        return self._delta / abs(self._residual).clip(min=self._delta)
+
     def fenchel_young(self, u: Array) -> Array:
         """(p - u)^2 / 2 + (p - u)(r - p) with p = phi'(z): both terms are nonnegative for |u| <= delta."""
         change = self._slope - u
@@ -76,6 +80,7 @@ class HuberTasks(RowTasks):
 
     third_derivative_ratio = float("inf")
     self_concordant = False
+    has_upper_hessian = True
 
     def __init__(self, list_of_A: Any, list_of_b: Any, sample_weights: Any = None, delta: float = 1.0) -> None:
         self.delta = _positive(delta)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, cast
 
 import numpy as np
 import torch
@@ -36,6 +36,13 @@ class Pointwise(Protocol):
 
     def second(self) -> Array:
         """phi''(z), shape (M,), or one number for all."""
+
+
+class Majorised(Pointwise, Protocol):
+    """phi of a family with an upper Hessian."""
+
+    def secant(self) -> Array:
+        """The curvature of a parabola in z that touches phi at z and lies above it, shape (M,)."""
 
 
 class Conjugate(Pointwise, Protocol):
@@ -110,6 +117,11 @@ class RowEvaluation(Evaluation):
 
     def hessian(self, weights: Array) -> Array:
         return self.tasks.hessian_at(self, weights)
+
+    def upper_hessian(self, weights: Array, share: float) -> Array:
+        data, majorised = self.tasks.data, cast(Majorised, self._pointwise)
+        curvature = self.second + share * (majorised.secant() - self.second)
+        return data.gram(data.row_weights(weights) * curvature, weights)
 
     def hessian_product(self, weights: Array, v: Array) -> Array:
         data = self.tasks.data

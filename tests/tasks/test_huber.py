@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import sparse
 
 import minimax_opt as mo
 from minimax_opt.tasks.huber import HuberLoss
@@ -26,6 +28,31 @@ def test_fenchel_young_is_the_loss_plus_its_conjugate_less_the_product(z, b, del
     size = abs(value) + u * u + abs(u) * (abs(b) + abs(z))
     assert found >= 0
     assert found == pytest.approx(value + (u * u / 2 + b * u) - u * z, abs=1e-14 * size + 1e-300)
+
+
+@given(r=RESIDUALS, moved=RESIDUALS, delta=st.floats(1e-3, 1e3))
+def test_the_secant_parabola_touches_the_loss_and_lies_above_it(r, moved, delta):
+    old, new = (HuberLoss(np.array([z]), np.zeros(1), delta) for z in (r, moved))
+    step = moved - r
+    above = old.value + old.first() * step + 0.5 * old.secant() * step**2
+    assert float(new.value[0]) <= float(above[0]) + 1e-14 * (abs(float(old.value[0])) + delta * (abs(r) + abs(moved)) + step**2)
+
+
+@pytest.mark.parametrize("kind", ["host", "sparse", "torch"])
+def test_the_upper_hessian_bounds_every_weighting_of_the_losses(kind):
+    A, b = data()
+    w = np.array([0.2, 0.5, 0.3])
+    designs = {"host": A, "sparse": [sparse.csr_array(a) for a in A], "torch": torch.as_tensor(A)}[kind]
+    tasks = mo.HuberTasks(designs, torch.as_tensor(b) if kind == "torch" else b, delta=0.3)
+    array = torch.as_tensor if kind == "torch" else np.asarray
+    x, weights = np.ones(4), array(w)
+    at = tasks.at(array(x))
+    exact, half, upper = (np.asarray(at.upper_hessian(weights, share)) for share in (0.0, 0.5, 1.0))
+    np.testing.assert_allclose(exact, np.asarray(at.hessian(weights)), atol=1e-14)
+    np.testing.assert_allclose(half, (exact + upper) / 2, atol=1e-14)
+    gradient, value = np.asarray(at.gradient(weights)), w @ np.asarray(at.losses)
+    for d in np.random.default_rng(2).standard_normal((50, 4)) * np.logspace(-3, 3, 50)[:, None]:
+        assert w @ np.asarray(tasks.at(array(x + d)).losses) <= (value + gradient @ d + d @ upper @ d / 2) * (1 + 1e-12)
 
 
 @pytest.mark.parametrize("u", [-0.7, -0.2, 0.0, 0.5, 0.7])
