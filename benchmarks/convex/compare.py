@@ -2,8 +2,8 @@
 
 CPU seconds of one thread, runs interleaved after one for warm-up, fresh tasks in each. Ours: until *certified* to 1e-3, 1e-6, 1e-9. A peer's: its
 solver alone, statement and compilation apart, at several of its tolerances; for each level, the fastest run whose x is, in the eyes of the judge,
-within that relative distance of the best known value. Peers need no certificate. Each is first tried in a process of its own, from its loosest tolerance
-until one reaches 1e-9, which shows its peak memory and ends it if it is over the budget; a run that took 10 times ours is not repeated.
+within that relative distance of the best known value. Peers need no certificate. Each is first tried in a process of its own, loosest tolerance
+first, until one reaches 1e-9, which shows its peak memory and ends it if it is over the budget; a run that took 10 times ours is not repeated.
 
 With --output the row of each case is saved when it is done, and the same command continues where it stopped.
 """

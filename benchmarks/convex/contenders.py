@@ -17,7 +17,7 @@ from minimax_opt import lapack
 
 BRIEF, RUNS_A_TURN = 0.02, 3
 HOPELESS = 10.0  # times ours to the last level, above which a peer's first run is its only one
-PATIENCE = 2.0  # CPU seconds after which a contender gets no further repetition
+PATIENCE = 1.0  # CPU seconds after which a contender gets no further repetition
 
 
 @contextmanager

@@ -3,7 +3,8 @@ second-order ones for contrast: ``python -m benchmarks.convex.convergence [--cas
 
 Prints the passes that each needs to a true relative gap of 1e-3, 1e-6 and 1e-9. A pass is one evaluation of all losses with their gradients (a
 Jacobian, or one weighted gradient); of a mini-batch it is the fraction of rows. Step sizes of theirs are picked by a short run of each
-from a grid; ours have none to pick. Evaluations of the value that a method does not make itself are off the clock.
+from a grid, group DRO's with the rate of its weights; ours have none to pick. Evaluations of the value that a method does not make itself are off
+the clock.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from benchmarks.convex.judge import LEVELS
 from benchmarks.convex.peers.epigraph import Epigraph
 from benchmarks.convex.store import Store
 from benchmarks.convex.suite import case, chosen
-from benchmarks.convex.trajectories import BATCH, THEIRS, Item
+from benchmarks.convex.trajectories import ADVERSARIES, BATCH, THEIRS, Item
 
 CASES = ("lsq_K20_n50_m200", "log_K20_n50_m500", "cheb_m500_n20")
 STEPS = (0.1, 0.3, 1.0)  # over the largest curvature of a task
 LENGTHS = (0.003, 0.03, 0.3)  # for Adam
+RATES = (0.01, 0.1, 1.0)  # of group DRO's weights, with losses scaled to a worst of 1
 POINTS = 60  # kept of each curve, evenly in the logarithm of the work
 MINI = {"batch_size": BATCH, "evaluate_every": 50}
 OURS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -148,15 +150,20 @@ def curves(data: Data, seconds: float) -> dict[str, Any]:
     for name, (method, options) in OURS.items():
         _try(rows, name, lambda method=method, options=options: our_curve(data, method, options, seconds).row(best, True))
     for name, (steps, length) in THEIRS.items():
-        _try(rows, name, lambda steps=steps, length=length: _best_step(data, steps, length, seconds, best))
+        adversary = name in ADVERSARIES
+        _try(rows, name, lambda s=steps, n=length, a=adversary: _best_step(data, s, n, a, seconds, best))
     _try(rows, "SLSQP", lambda: slsqp_curve(data, seconds).row(best, False))
     return {"best": best, "curves": rows}
 
 
-def _best_step(data: Data, steps: Callable[..., Iterator[Item]], length: bool, seconds: float, best: float) -> dict[str, Any]:
-    grid = LENGTHS if length else [c / curvature(data) for c in STEPS]
-    pilots = [their_curve(data, steps(data, step), seconds / 5).values[-1] for step in grid]
-    return their_curve(data, steps(data, grid[int(np.argmin(pilots))]), seconds).row(best, False)
+def _best_step(
+    data: Data, steps: Callable[..., Iterator[Item]], length: bool, adversary: bool, seconds: float, best: float
+) -> dict[str, Any]:
+    """The curve of the step, and rate of the adversary where it has one, whose short run ends lowest."""
+    lengths = LENGTHS if length else [c / curvature(data) for c in STEPS]
+    grid = [(step, *rate) for step in lengths for rate in ([(rate,) for rate in RATES] if adversary else [()])]
+    pilots = [their_curve(data, steps(data, *chosen), seconds / 5).values[-1] for chosen in grid]
+    return their_curve(data, steps(data, *grid[int(np.argmin(pilots))]), seconds).row(best, False)
 
 
 def curvature(data: Data) -> float:

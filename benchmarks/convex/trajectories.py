@@ -84,21 +84,21 @@ def subgradient(data: Data, step: float) -> Iterator[Item]:
             x -= step / np.sqrt(t) * gradient
 
 
-def group_dro(data: Data, step: float) -> Iterator[Item]:
-    """Group DRO in full batches: q ~ q exp(step f), then a gradient step on q'f (Sagawa et al., 2020)."""
+def group_dro(data: Data, step: float, rate: float = 0.1) -> Iterator[Item]:
+    """Group DRO in full batches: q ~ q exp(rate f / max f), then a gradient step on q'f (Sagawa et al., 2020)."""
     f, x = Losses(data), _start(data)
     logits = torch.zeros(data.n_tasks, dtype=torch.float64)
     while True:
         losses = f(x)
-        logits = torch.log_softmax(logits + step * losses.detach() / max(float(losses.detach().max()), 1e-300), 0)
+        logits = torch.log_softmax(logits + rate * losses.detach() / max(float(losses.detach().max()), 1e-300), 0)
         (gradient,) = torch.autograd.grad(logits.exp() @ losses + f.penalty(x), x)
         yield Item(1.0, f.value(losses, x))
         with torch.no_grad():
             x -= step * gradient
 
 
-def group_dro_batches(data: Data, step: float) -> Iterator[Item]:
-    """The same with rows drawn from each task, steps falling as 1/sqrt(t)."""
+def group_dro_batches(data: Data, step: float, rate: float = 0.1) -> Iterator[Item]:
+    """The same with rows drawn from each task, steps and rates falling as 1/sqrt(t)."""
     f, x = Losses(data), _start(data)
     generator = torch.Generator().manual_seed(0)
     logits = torch.zeros(data.n_tasks, dtype=torch.float64)
@@ -107,7 +107,7 @@ def group_dro_batches(data: Data, step: float) -> Iterator[Item]:
         t += 1
         index = f.sample(generator)
         losses = f.rows(f.A[index] @ x, f.b[index]).mean(1)
-        logits = torch.log_softmax(logits + step / np.sqrt(t) * losses.detach() / max(float(losses.detach().max()), 1e-300), 0)
+        logits = torch.log_softmax(logits + rate / np.sqrt(t) * losses.detach() / max(float(losses.detach().max()), 1e-300), 0)
         (gradient,) = torch.autograd.grad(logits.exp() @ losses + f.penalty(x), x)
         with torch.no_grad():
             x -= step / np.sqrt(t) * gradient
@@ -167,8 +167,7 @@ def cooper(data: Data, step: float, optimiser: str = "SimultaneousOptimizer") ->
             )
 
         def compute_cmp_state(self) -> Any:
-            self.losses = f(x)
-            state = library.ConstraintState(violation=self.losses - level)
+            state = library.ConstraintState(violation=f(x) - level)
             return library.CMPState(loss=level + f.penalty(x), observed_constraints={self.tasks: state})
 
     problem = Epigraph()
@@ -184,7 +183,7 @@ def cooper(data: Data, step: float, optimiser: str = "SimultaneousOptimizer") ->
     passes = 1.0 if optimiser == "SimultaneousOptimizer" else 2.0
     while True:
         steps.roll()
-        yield Item(passes, f.value(problem.losses, x))
+        yield Item(passes, None, x)
 
 
 def cooper_extragradient(data: Data, step: float) -> Iterator[Item]:
@@ -203,3 +202,5 @@ THEIRS: dict[
     "cooper": (cooper, False),
     "cooper extragradient": (cooper_extragradient, False),
 }
+
+ADVERSARIES = ("torch group DRO", "torch group DRO, batches")  # those that take a rate of the weights too

@@ -13,11 +13,12 @@ from benchmarks.convex.convergence import Curve, their_curve
 from benchmarks.convex.data import LOSSES
 from benchmarks.convex.families import changed, least_squares, logistic, multinomial, poisson, quantile, sparse
 from benchmarks.convex.growth import slope
-from benchmarks.convex.peers import modelled, native, peers_of
+from benchmarks.convex.peers import Peer, modelled, native, peers_of
 from benchmarks.convex.peers.epigraph import Epigraph, Gram
 from benchmarks.convex.store import Store, load
 from benchmarks.convex.suite import LARGE, SMALL, SUITE, case, chosen
 from benchmarks.convex.trajectories import THEIRS
+from benchmarks.convex.trial import attempt, needed
 
 SETS = [mo.Simplex(), mo.CVaR(0.3), mo.CVaR(0.01), mo.KLBall(0.1), mo.KLBall(9.0), mo.ChiSquareBall(0.1), mo.ChiSquareBall(90.0)]
 TINY = {
@@ -199,6 +200,21 @@ def test_trajectories_descend(name):
     assert curve.passes[-1] > 5
 
 
+def test_a_trial_stops_where_the_last_level_is_reached():
+    data = TINY["ridge"]("ridge", 0)
+    best = mo.minimize_max(data.tasks(), tol=1e-12, **data.arguments()).fun
+    peer = next(peer for peer in peers_of(data) if peer.name == "Clarabel native")
+    tried = attempt(data, peer, best, 10.0)
+    values = [judge.value(data, run.x) for run in tried.runs]
+    assert [judge.reached(data, value, best, 1e-9) for value in values] == [False] * (len(values) - 1) + [True]
+    kept = needed(data, tried.runs, best)
+    for level in judge.LEVELS:
+        able = [run for run, value in zip(tried.runs, values, strict=True) if judge.reached(data, value, best, level)]
+        assert any(run is min(able, key=lambda run: run.seconds) for run in kept)
+    hasty = Peer("hasty", lambda: _spin, (1e-4, 1e-9))
+    assert attempt(data, hasty, best, 0.5).error == "over budget"
+
+
 def test_a_row_and_its_report(tmp_path, monkeypatch, capsys):
     from benchmarks.convex import report
 
@@ -228,6 +244,6 @@ def test_a_row_and_its_report(tmp_path, monkeypatch, capsys):
     assert json.loads(path.read_text())["cases"]["ridge"]["best"] == pytest.approx(row["best"], rel=1e-6)
 
 
-def _spin():
+def _spin(tolerance=0.0):
     while True:
         pass
