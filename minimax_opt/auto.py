@@ -16,13 +16,16 @@ thousands, so second-order methods come first wherever derivatives and memory al
 
 Where the method refuses the problem (losses that are not known to be convex, say), the first of ``sqp``, ``interior-point`` and ``accelerated``
 (``descent-ascent`` for losses with kinks) that does not takes its place.
+
+Where ``dual-newton``, ``sqp`` or ``interior-point`` stalls (Gram matrices lose the digits of uncentred columns, say), the next of ``sqp`` and
+``interior-point`` that does not refuse the problem goes on from the best x; the result names the method that ended the solve.
 """
 
 from __future__ import annotations
 
 from minimax_opt.ambiguity import CVaR, Simplex
 from minimax_opt.problem import Problem
-from minimax_opt.solvers import METHODS
+from minimax_opt.solvers import METHODS, Solver
 
 GRAM_FLOPS = 4e10  # forming the K Gram matrices pays up to here
 GRAM_BYTES = 2e9
@@ -39,6 +42,14 @@ def choose_method(problem: Problem) -> str:
         if METHODS[name]().refuses(problem) is None:
             return name
     return "accelerated" if problem.tasks.smooth else "descent-ascent"
+
+
+def heirs_of(name: str, problem: Problem) -> list[Solver]:
+    """The methods that go on, in turn, where the chosen one stalls."""
+    if name not in ("dual-newton", "sqp", "interior-point"):
+        return []
+    others = [METHODS[other]() for other in ("sqp", "interior-point") if other != name]
+    return [other for other in others if other.refuses(problem) is None]
 
 
 def _rule(problem: Problem) -> str:

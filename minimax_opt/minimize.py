@@ -14,7 +14,7 @@ import torch
 from minimax_opt import checks, validation
 from minimax_opt.ambiguity import AmbiguitySet, Simplex
 from minimax_opt.arrays import HOST, Array, Space, space_of
-from minimax_opt.auto import choose_method
+from minimax_opt.auto import choose_method, heirs_of
 from minimax_opt.domains import Domain
 from minimax_opt.problem import Point, Problem
 from minimax_opt.regularizers import Regularizer, bind
@@ -138,7 +138,8 @@ def minimize_max(
         point,
         weights,
         target,
-        max_iter=solver.max_iter if max_iter is None else int(max_iter),
+        max_iter=None if max_iter is None else int(max_iter),
+        heirs=heirs_of(name, problem) if method == "auto" else (),
         time_limit=float("inf") if time_limit is None else float(time_limit),
         callback=callback,
         progress=progress,

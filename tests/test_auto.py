@@ -101,3 +101,40 @@ def test_smooth_losses(method, n_tasks, rows, n):
     tasks = Many()
     tasks.rows, tasks.curvature = rows, "general"
     assert chosen(tasks, n_tasks, n) == method
+
+
+def uncentred():
+    """Least squares whose Gram matrix has lost the digits of the solution, and its least value."""
+    rng = np.random.default_rng(0)
+    A = np.column_stack([np.ones(12), 1e6 + rng.standard_normal(12), rng.standard_normal(12)])
+    b = A @ np.array([1.0, 1e3, 2.0]) + 1e-3 * rng.standard_normal(12)
+    Q = np.linalg.qr(np.column_stack([A[:, 0], A[:, 1] - 1e6, A[:, 2]]))[0]  # the same span
+    return mo.LeastSquaresTasks([A], [b]), float(np.mean((b - Q @ (Q.T @ b)) ** 2))
+
+
+def test_another_method_goes_on_where_the_chosen_one_stalls():
+    tasks, least = uncentred()
+    alone = mo.minimize_max(tasks, method="dual-newton", atol=0.0)
+    assert alone.status is mo.Status.STALLED
+    assert alone.fun > 2 * least
+    result = mo.minimize_max(tasks, atol=0.0)
+    assert result.method in ("sqp", "interior-point")
+    assert result.fun == pytest.approx(least, rel=1e-3)
+    assert [row.nit for row in result.trace] == list(range(result.nit + 1))
+    assert result.nit > alone.nit
+    assert mo.minimize_max(tasks, atol=0.0, max_iter=alone.nit + 1).nit == alone.nit + 1
+
+
+def test_a_solve_resumes_with_the_method_that_had_taken_over(tmp_path):
+    tasks, _ = uncentred()
+    whole = mo.minimize_max(tasks, atol=0.0)
+    nit = mo.minimize_max(tasks, method="dual-newton", atol=0.0).nit
+
+    def stop(intermediate_result):
+        if intermediate_result.nit == nit + 1:
+            raise StopIteration
+
+    arguments = {"atol": 0.0, "checkpoint": tmp_path / "solve"}
+    assert mo.minimize_max(tasks, callback=stop, **arguments).nit == nit + 1
+    resumed = mo.minimize_max(tasks, **arguments)
+    assert (resumed.method, resumed.nit, resumed.fun) == (whole.method, whole.nit, whole.fun)

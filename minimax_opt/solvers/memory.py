@@ -31,6 +31,8 @@ class Memory:
         The adversary that proves the bound; where there is none, the one of least optimality.
     certificate : Certificate
         The best so far.
+    began : int
+        The iteration that `solver` took over at.
     steepness : float
         Norm of the worst task's gradient at x0: what "small" is measured by where there is no bound.
     """
@@ -49,6 +51,7 @@ class Memory:
     steepness: float = 0.0
     scale: float = 0.0
     nit: int = 0
+    began: int = 0
     started: float = field(default_factory=time.perf_counter)
     trace: list[TraceRow] = field(default_factory=list)
 
