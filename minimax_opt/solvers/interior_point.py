@@ -53,8 +53,7 @@ class InteriorPointState(State):
     linear : Linearisation or None
         None before the first step.
     damping : float
-        Multiple of the matrix's diagonal that is added to it or, for tasks that have one, share of the upper Hessian, where full
-        steps have overshot.
+        Where full steps have overshot: the multiple of the matrix's diagonal that is added to it, or the upper Hessian's share.
     least, lowest, idle : float, float, int
         The smallest estimated gap so far; the value when there was progress last; iterations without any since.
     """
