@@ -230,3 +230,35 @@ def test_the_documented_commands_run(page, capsys, tmp_path, monkeypatch):
         for command in commands:
             code, _, err = run(capsys, *command[1:])
             assert (code, err) == (0, ""), command
+
+
+def test_predictions_replace_neither_the_model_nor_the_table(solve, capsys, table, tmp_path):
+    solve(*FAST)
+    model = tmp_path / "out" / "model.json"
+    before = model.read_bytes(), table.read_bytes()
+    for output, message in (
+        (model, "would overwrite MODEL"),
+        (tmp_path / "out" / ".." / table.name, "would overwrite FILE"),
+        (tmp_path, "must be a file, but is a folder"),
+    ):
+        code, out, err = run(capsys, "predict", model, table, "--output", output)
+        assert (code, out) == (2, "")
+        assert message in err
+    assert before == (model.read_bytes(), table.read_bytes())
+
+
+def test_short_rows_are_told_on_stderr(solve, table):
+    with table.open("a") as file:
+        file.write("60,0.5,a\n")
+    code, _, err = solve(*FAST)
+    assert code == 0
+    assert err.startswith("minimax-opt solve: ")
+    assert "1 of 61 rows have fewer entries than the header" in err
+
+
+def test_values_of_rounding_size_are_said_to_agree(solve, table):
+    frame = pd.read_csv(table)
+    frame.assign(y=1000 + 3 * frame["x"]).to_csv(table, index=False)
+    code, out, _ = solve(*BASIC, "--ridge", "0", "--no-figure")
+    assert code == 0
+    assert "agrees, to the rounding of the data" in " ".join(out.split())

@@ -31,12 +31,29 @@ def add(commands: Any) -> None:
     predict.set_defaults(run=run)
 
 
+def _check_output(arguments: argparse.Namespace) -> None:
+    """Raise before the work where the predictions would replace what they are made from."""
+    output = arguments.output
+    if output.is_dir():
+        raise UsageError(
+            f"{output}: `--output` must be a file, but is a folder. Name a file in it: {output / 'predictions.csv'}."
+        )
+    for name in ("model", "file"):
+        path = getattr(arguments, name)
+        if output.exists() and path.exists() and output.samefile(path):
+            raise UsageError(
+                f"{output}: `--output` would overwrite {name.upper()}, from which the predictions are made. Choose another."
+            )
+
+
 def run(arguments: argparse.Namespace, say: Printer) -> int:
     """Read, predict and write; return the exit code."""
     from minimax_opt.comparison.files import write_atomically
     from minimax_opt.tabular import TableError, load_model
     from minimax_opt.tabular.choose import require_column
 
+    if arguments.output is not None:
+        _check_output(arguments)
     try:
         model = load_model(arguments.model)
         frame = read_file(arguments.file, arguments)

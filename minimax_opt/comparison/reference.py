@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from minimax_opt.arrays import Host
+from minimax_opt.arrays import Host, to_host
 from minimax_opt.comparison.adversaries import Adversary
 from minimax_opt.comparison.case import Case
 from minimax_opt.comparison.groups import GroupedRows
 from minimax_opt.comparison.losses import FAMILIES
 
 AGREEMENT = 1e-7  # relative
+TOLERANCE = 1e-10  # of the solver, absolute in its units and relative
 
 
 def has_reference() -> bool:
@@ -41,7 +42,8 @@ def solve_reference(case: Case, data: GroupedRows) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``value`` (nan where the solver failed), ``status`` (cvxpy's, or why it gave up), ``solver``, ``seconds``.
+        ``value`` (nan where the solver failed), ``status`` (cvxpy's, or why it gave up), ``solver``, ``seconds``,
+        ``tolerance`` (the absolute one of the value).
     """
     cp = _cvxpy()
 
@@ -55,13 +57,14 @@ def solve_reference(case: Case, data: GroupedRows) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # cvxpy warns of an inaccurate solution; the status says the same and is reported
         try:
-            problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-10, tol_gap_rel=1e-10, tol_feas=1e-10)
+            problem.solve(solver=cp.CLARABEL, tol_gap_abs=TOLERANCE, tol_gap_rel=TOLERANCE, tol_feas=TOLERANCE)
         except (cp.SolverError, ValueError) as error:  # ValueError: a number that overflowed, say
             failure = str(error)
     found = problem.value is not None
     return {
         "value": float(problem.value) * unit if found else float("nan"),
         "status": failure or str(problem.status),
+        "tolerance": TOLERANCE * unit,
         "solver": f"cvxpy {cp.__version__}, Clarabel",
         "seconds": time.perf_counter() - start,
     }
@@ -79,21 +82,32 @@ def _rescaled(case: Case, data: GroupedRows) -> tuple[Case, GroupedRows, float]:
     return replace(case, loss=loss, l1=case.l1 / size), replace(data, targets=tuple(b / size for b in data.targets)), size**2
 
 
-def compare(model: dict[str, Any], reference: dict[str, Any], tol: float = 0.0) -> dict[str, Any]:
+def rounding_level(case: Case, data: GroupedRows) -> float:
+    """Below this a difference of two values is rounding: 16 units in the last place of the largest loss at x = 0."""
+    tasks = case.tasks(data)
+    return 16 * np.finfo(float).eps * float(np.abs(to_host(tasks(np.zeros(case.n_variables(data))))).max())
+
+
+def compare(model: dict[str, Any], reference: dict[str, Any], tol: float = 0.0, rounding: float = 0.0) -> dict[str, Any]:
     """`reference` with how far the worst-case `model` is from it.
 
     ``difference`` is (our value - its value) / abs(its value). ``agrees`` says whether our value and our lower bound, if there is
     one, are at most its value plus 1e-7 relative (for our value the relative gap `tol` that was asked for, where that is larger);
-    None where the reference failed. A value below the reference's is no disagreement: the lower bound says which is better.
+    `rounding` (see :func:`rounding_level`) is allowed beside it. ``resolved`` says whether the difference means anything: it is neither
+    rounding nor within the solver's absolute tolerance. ``agrees`` is None where the solver did not reach its tolerance and differs, and
+    where the reference failed. A value below the reference's is no disagreement: the lower bound says which is better.
     """
     value = reference["value"]
     if not np.isfinite(value):
         return reference | {"difference": float("nan"), "agrees": None}
     scale = max(abs(value), np.finfo(float).tiny)
-    slack = AGREEMENT * scale
+    slack, apart = max(AGREEMENT * scale, rounding), abs(model["fun"] - value)
+    agrees = bool(not model["lower_bound"] > value + slack and model["fun"] <= value + max(slack, tol * scale))
+    solved = reference.get("status", "optimal") == "optimal"
     return reference | {
         "difference": (model["fun"] - value) / scale,
-        "agrees": bool(not model["lower_bound"] > value + slack and model["fun"] <= value + max(slack, tol * scale)),
+        "resolved": bool(apart <= AGREEMENT * scale or apart > max(rounding, reference.get("tolerance", 0.0))),
+        "agrees": agrees if agrees or solved else None,
     }
 
 

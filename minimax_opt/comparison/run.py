@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, TextIO
 
 from minimax_opt.comparison.case import Case
-from minimax_opt.comparison.reference import compare, has_reference, solve_reference
+from minimax_opt.comparison.reference import compare, has_reference, rounding_level, solve_reference
 from minimax_opt.comparison.report import new_report
 from minimax_opt.comparison.solve import solve_case
 
@@ -92,7 +92,7 @@ def run_cases(
                 raise KeyboardInterrupt
             if reference and has_reference():
                 progress(stage + "reference (cvxpy)")
-                record["reference"] = compare(record["worst_case"], solve_reference(case, data), tol)
+                record["reference"] = compare(record["worst_case"], solve_reference(case, data), tol, rounding_level(case, data))
             progress("")
             if show is not None:
                 show(record)

@@ -139,11 +139,20 @@ def reference_sentence(reference: dict[str, Any] | None) -> str:
         return "none (cvxpy is not installed, or --no-reference)"
     if not math.isfinite(reference["value"]):
         return f"{reference['solver']} failed ({reference['status']})"
-    verdict = "agrees" if reference["agrees"] else "DISAGREES"
+    verdict = (
+        "agrees"
+        if reference["agrees"]
+        else "its accuracy is too low for a verdict"
+        if reference["agrees"] is None
+        else "DISAGREES"
+    )
     side = "above" if reference["difference"] > 0 else "below"
+    apart = f"ours is {_scientific(abs(reference['difference']))} {side}"
+    if reference["agrees"] and not reference.get("resolved", True):
+        apart = "to the rounding of the data and the reference's own tolerance"
     return (
         f"{reference['value']:.12g} by {reference['solver']} ({reference['status']}, {reference['seconds']:.2f} s): {verdict}, "
-        f"ours is {_scientific(abs(reference['difference']))} {side}"
+        f"{apart}"
     )
 
 

@@ -90,3 +90,21 @@ def test_a_reference_that_cannot_be_set_up_says_why(three_tasks):
         reference = solve_reference(case, three_tasks)
     assert np.isnan(reference["value"])
     assert "NaN or Inf" in reference["status"]
+
+
+@pytest.mark.parametrize(
+    ("value", "status", "rounding", "agrees", "resolved"),
+    [
+        (1e-12, "optimal", 0.0, False, True),
+        (1e-12, "optimal", 1e-9, True, False),  # apart by rounding only
+        (1e-12, "optimal_inaccurate", 0.0, None, True),  # a reference that failed contradicts nothing
+        (5e-11, "optimal", 0.0, True, False),  # below, by less than the reference resolves
+        (2e-11, "optimal", 0.0, True, True),
+    ],
+)
+def test_values_at_rounding_level_are_not_told_apart(value, status, rounding, agrees, resolved):
+    model = {"fun": 2e-11, "lower_bound": 1.9e-11}
+    tolerance = 1e-10 if value == 5e-11 else 0.0
+    verdict = compare(model, {"value": value, "status": status, "tolerance": tolerance}, rounding=rounding)
+    assert verdict["agrees"] is agrees
+    assert verdict["resolved"] is resolved
