@@ -28,6 +28,7 @@ from benchmarks.convex.trial import attempt, load_libraries, needed
 
 REFERENCE = 1e-12  # the accuracy of the value that all are measured against
 AMPLE, MANIFOLD = 2.0, 30.0  # CPU seconds, and times ours, that a peer gets at least, within the budget
+LEAST = 4.0  # times ours that it gets whatever the budget
 
 
 def compare(data: Data, repeat: int = 5, method: str = "auto", budget: float = 20.0, peers: bool = True) -> dict[str, Any]:
@@ -91,7 +92,7 @@ def _admit(data: Data, budget: float, ours: Ours, reference: Ours) -> tuple[list
     Whoever takes over `HOPELESS` times as long as we do to the last level is not run again: the run of the trial counts.
     """
     best = min(judge.value(data, np.asarray(each.result.x)) for each in (ours, reference))
-    ample = min(budget, max(AMPLE, MANIFOLD * ours.seconds[-1]))
+    ample = max(min(budget, max(AMPLE, MANIFOLD * ours.seconds[-1])), LEAST * ours.seconds[-1])
     entrants, statements, left_out = [], {}, {}
     for peer in peers_of(data):
         tried = attempt(data, peer, best, ample)

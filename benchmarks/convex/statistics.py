@@ -9,25 +9,30 @@ import numpy as np
 RESAMPLES = 10_000
 
 
-def peer_seconds(row: dict[str, Any], peer: dict[str, Any], whole: bool = False, reduction: bool = True) -> float:
-    """A peer's time: its solve and the reduction of its data; with `whole`, all that a one-off user pays."""
+def peer_seconds(row: dict[str, Any], peer: dict[str, Any], whole: str = "", reduction: bool = True) -> float:
+    """A peer's time: its solve and the reduction of its data; with `whole`, all that a one-off user pays (the reduction is in the statement)."""
     if whole:
         return float(peer["seconds"]["median"] + (0.0 if peer["whole"] else row["statements"][peer["peer"]]))
     return float(peer["seconds"]["median"] + (row["reduction"] if peer["reduced"] and reduction else 0.0))
 
 
-def fastest(row: dict[str, Any], level: float, whole: bool = False, reduction: bool = True) -> tuple[str, float] | None:
-    """The fastest peer that reached `level`, and its time; with `whole`, of those that state and solve through cvxpy."""
-    allowed = [
-        peer
-        for peer in row["peers"]
-        if level in peer["levels"] and (peer["modelled"] or peer["whole"] if whole else not peer["whole"])
-    ]
+def fastest(row: dict[str, Any], level: float, whole: str = "", reduction: bool = True) -> tuple[str, float] | None:
+    """The fastest peer that reached `level`, and its time.
+
+    `whole` counts what a one-off user waits for, statement and solve: of "all" peers, or of those that are "modelled" through cvxpy. Without,
+    those that offer both only in one call are left out.
+    """
+    fits = {
+        "": lambda peer: not peer["whole"],
+        "all": lambda peer: True,
+        "modelled": lambda peer: peer["modelled"] or peer["whole"],
+    }[whole]
+    allowed = [peer for peer in row["peers"] if level in peer["levels"] and fits(peer)]
     times = [(peer["peer"], peer_seconds(row, peer, whole, reduction)) for peer in allowed]
     return min(times, key=lambda pair: pair[1], default=None)
 
 
-def ratio(row: dict[str, Any], level: float, whole: bool = False, reduction: bool = True) -> float | None:
+def ratio(row: dict[str, Any], level: float, whole: str = "", reduction: bool = True) -> float | None:
     """Seconds of the fastest peer / ours; None where no peer reached the level or ours has no certificate."""
     if "failed" in row:
         return None
@@ -37,13 +42,13 @@ def ratio(row: dict[str, Any], level: float, whole: bool = False, reduction: boo
     return peer[1] / (ours["seconds"]["median"] + (ours["statement"] if whole else 0.0))
 
 
-def ratios(cases: dict[str, Any], level: float, whole: bool = False, reduction: bool = True) -> dict[str, float]:
+def ratios(cases: dict[str, Any], level: float, whole: str = "", reduction: bool = True) -> dict[str, float]:
     """Fastest peer / ours of each case where both reached the level."""
     found = {name: ratio(row, level, whole, reduction) for name, row in cases.items()}
     return {name: value for name, value in found.items() if value is not None}
 
 
-def unpaired(cases: dict[str, Any], level: float, whole: bool = False) -> tuple[list[str], list[str]]:
+def unpaired(cases: dict[str, Any], level: float, whole: str = "") -> tuple[list[str], list[str]]:
     """The cases that have no ratio because only we reached the level, and because only a peer did."""
     alone, missed = [], []
     for name, row in cases.items():

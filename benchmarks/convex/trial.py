@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable
+import pickle
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -14,19 +15,19 @@ from benchmarks.convex import judge, measure
 from benchmarks.convex.data import Data
 from benchmarks.convex.families import affine, least_squares, logistic
 from benchmarks.convex.judge import LEVELS
-from benchmarks.convex.peers import Peer, peers_of
+from benchmarks.convex.peers import Peer, Solve, peers_of
 
 BRIEF = 0.3  # CPU seconds up to which a statement or a solve is done twice; the faster counts
-SLOWER = 3.0  # how much longer than the last the next tighter tolerance may take: it is not begun where that is over the budget
 
 
 class Run(NamedTuple):
-    """One solve: its tolerance, CPU seconds, x and the work that the peer reports."""
+    """One solve: its tolerance, CPU seconds, x, the work that the peer reports, and CPU seconds of the statement before it."""
 
     tolerance: float
     seconds: float
     x: np.ndarray
     work: dict[str, int]
+    statement: float
 
 
 @dataclass(frozen=True)
@@ -42,20 +43,17 @@ class Trial:
 def attempt(data: Data, peer: Peer, best: float, budget: float) -> Trial:
     """Solve at the peer's tolerances from loose to tight, until one reaches the last of the levels or the budget is spent.
 
-    A tighter one costs more and has nothing left to reach. Where the process dies on the way, the loosest tolerance has a chance alone.
+    A tighter one costs more and has nothing left to reach. The runs are written to a file one by one, so that they outlive the process.
     """
     load_libraries()
-    for tolerances in (peer.tolerances, peer.tolerances[:1]):
-        found: dict[str, Any] = {}
-        tried = measure.probe(
-            lambda t=tolerances, f=found: _runs(data, peer, best, budget, t, f), lambda f=found: _state(peer, f), budget
-        )
-        if tried.error is None:
-            statement, runs = tried.outcome
-            return Trial(statement, runs, tried.megabytes)
-        if tried.error != "over budget" or len(peer.tolerances) == 1:
-            break
-    return Trial(error=tried.error)
+    with tempfile.TemporaryFile() as file:
+        made: list[Any] = []
+        tried = measure.probe(lambda: _runs(data, peer, best, *made, file), lambda: made.extend(_twice(peer.prepare)), budget)
+        file.seek(0)
+        runs = list(_written(file))
+    if not runs:
+        return Trial(error=tried.error)
+    return Trial(runs[0].statement, runs, tried.megabytes)
 
 
 def needed(data: Data, runs: list[Run], best: float) -> list[Run]:
@@ -79,25 +77,22 @@ def load_libraries() -> None:
     measure.settle()
 
 
-def _state(peer: Peer, found: dict[str, Any]) -> None:
-    found["statement"], found["solve"] = _twice(peer.prepare)
-
-
-def _runs(
-    data: Data, peer: Peer, best: float, budget: float, tolerances: tuple[float, ...], found: dict[str, Any]
-) -> tuple[float, list[Run]]:
-    runs: list[Run] = []
-    spent = 0.0 if len(tolerances) == 1 else found["statement"]
-    for tolerance in tolerances:
-        if runs and spent + SLOWER * runs[-1].seconds > budget:
-            break
-        seconds, answer = _twice(lambda t=tolerance: found["solve"](t))
-        spent += (2 if seconds < BRIEF else 1) * seconds
-        runs.append(Run(tolerance, seconds, answer.x, answer.work))
-        gc.collect()
+def _runs(data: Data, peer: Peer, best: float, statement: float, solve: Solve, file: IO[bytes]) -> None:
+    for tolerance in peer.tolerances:
+        seconds, answer = _twice(lambda t=tolerance: solve(t))
+        pickle.dump(Run(tolerance, seconds, answer.x, answer.work, statement), file)
+        file.flush()
         if judge.reached(data, judge.value(data, answer.x), best, LEVELS[-1]):
-            break
-    return found["statement"], runs
+            return
+
+
+def _written(file: IO[bytes]) -> Iterator[Run]:
+    """The runs in the file, up to one that was cut off."""
+    while True:
+        try:
+            yield pickle.load(file)
+        except (EOFError, pickle.UnpicklingError):
+            return
 
 
 def _twice(function: Callable[[], Any]) -> tuple[float, Any]:

@@ -17,6 +17,7 @@ from benchmarks.convex.peers import Peer, modelled, native, peers_of
 from benchmarks.convex.peers.epigraph import Epigraph, Gram
 from benchmarks.convex.store import Store, load
 from benchmarks.convex.suite import LARGE, SMALL, SUITE, case, chosen
+from benchmarks.convex.targets import targets
 from benchmarks.convex.trajectories import THEIRS
 from benchmarks.convex.trial import attempt, needed
 
@@ -175,6 +176,39 @@ def test_geometric_mean_and_slope():
     assert 1.4 < low < mean < high < 2.8
     assert slope((1, 10, 100, 1000), [None, 2.0, 40.0, 800.0]) == pytest.approx(np.log10(20.0))
     assert slope((1, 10, 100), [1.0, None, None]) is None
+
+
+def test_one_off_times_count_the_statement_of_all_peers():
+    ours = {"1e-09": {"certified": True, "seconds": {"median": 1.0}, "statement": 1.0}}
+    peer = {"levels": [1e-9], "whole": False, "modelled": False, "reduced": True, "seconds": {"median": 2.0}}
+    peers = [{**peer, "peer": "native"}, {**peer, "peer": "cvxpy", "modelled": True, "seconds": {"median": 1.5}}]
+    row = {"ours": ours, "peers": peers, "statements": {"native": 4.0, "cvxpy": 8.5}, "reduction": 0.25}
+    assert statistics.ratio(row, 1e-9) == 1.75
+    assert statistics.ratio(row, 1e-9, "all") == 3.0
+    assert statistics.ratio(row, 1e-9, "modelled") == 5.0
+
+
+def test_the_targets_are_judged():
+    ours = {"1e-09": {"certified": True, "seconds": {"median": 1.0}, "statement": 0.0}}
+    row = {
+        "ours": ours,
+        "statements": {"p": 3.0},
+        "reduction": 0.0,
+        "memory": 10.0,
+        "data_megabytes": 1.0,
+        "n_tasks": 1,
+        "n_variables": 1,
+    }
+    peer = {"peer": "p", "levels": [1e-9], "whole": False, "modelled": True, "reduced": False}
+    slow, fast = ({**row, "peers": [{**peer, "seconds": {"median": seconds}}]} for seconds in (0.5, 8.0))
+    growing = {"symbol": "K", "title": "least squares", "slopes": {"ours": 1.0, "p": 2.0}}
+    cases = {"lsq_K1": slow, "wine_class": {**fast, "memory": 1.5}, "lsq_K1_cvar": slow, "sparse_lsq": slow}
+    text = targets({"cases": cases, "growth": {"lsq_K": growing}})
+    assert "2.00 over 2 of 2 cases" in text
+    assert "| lsq_K1 0.50 |" in text
+    assert "geometric mean 6.2, smallest 3.50 (lsq_K1)" in text
+    assert "met in 1 of 4" in text
+    assert "ours 1.00; p 2.00" in text
 
 
 def test_curves_keep_the_best_value():

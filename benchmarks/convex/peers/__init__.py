@@ -15,12 +15,13 @@ __all__ = ["Answer", "Peer", "Solve", "peers_of", "reduce"]
 
 EXPONENTIAL = ("logistic", "poisson", "multinomial")
 MODELLED_ENTRIES = 2e6  # numbers in the constraints, above which the modelling layer and the cone solvers take minutes
+CONIC_ENTRIES = 6e5  # the same where the constraints are cones
 MODELLED_ROWS = 12_000
 EXPONENTIAL_ROWS, EXPONENTIAL_ROWS_SPARSE = 4_000, 20_000  # a cone of its own for each row
 HIGHS_TOLERANCES = (1e-7, 1e-10)
 SLSQP_TOLERANCES = (1e-4, 1e-8, 1e-10, 1e-13)
 GRAM_ENTRIES = 5e7  # numbers in the Gram matrices of all tasks
-SECOND_ORDER_VARIABLES = 1500  # trust-constr factorises (n + K) x (n + K) systems in Python
+SECOND_ORDER_VARIABLES = 300  # trust-constr factorises (n + K) x (n + K) systems in Python
 
 
 def peers_of(data: Data) -> list[Peer]:
@@ -46,7 +47,7 @@ def _scipy(data: Data) -> list[Peer]:
 
 
 def _native(data: Data) -> list[Peer]:
-    if not standard.statable(data) or _entries(data) > MODELLED_ENTRIES:
+    if not standard.statable(data) or _entries(data) > _most(data):
         return []
     reduced = data.loss == "least squares"
     peers = [
@@ -72,7 +73,7 @@ def _modelled(data: Data) -> list[Peer]:
     rows = data.n_rows * data.n_classes
     if data.loss in EXPONENTIAL and rows > (EXPONENTIAL_ROWS_SPARSE if data.sparse else EXPONENTIAL_ROWS):
         return []
-    if _entries(data) > MODELLED_ENTRIES or (data.loss != "affine" and data.n_tasks > 1000):
+    if _entries(data) > _most(data) or (data.loss != "affine" and data.n_tasks > 1000):
         return []
     if data.loss in ("huber", "quantile") and rows > MODELLED_ROWS:
         return []
@@ -102,6 +103,10 @@ def _entries(data: Data) -> float:
         return float(data.A.nnz)
     rows = data.n_tasks * min(data.n_variables + 1, int(data.sizes.max())) if data.loss == "least squares" else data.n_rows
     return float(rows) * data.A.shape[1]
+
+
+def _most(data: Data) -> float:
+    return MODELLED_ENTRIES if data.loss in ("affine", "quantile") else CONIC_ENTRIES
 
 
 def _installed(peer: Peer) -> bool:
