@@ -146,7 +146,7 @@ class Accelerated(Solver):
 
     def refuses(self, problem: Problem) -> str | None:
         """Losses with kinks; a geometry in which the set has no exact smoothed response."""
-        return sm.refused_kinks(problem.tasks) or sm.refused_geometry(problem.ambiguity, self.geometry)
+        return sm.refused_kinks(problem) or sm.refused_geometry(problem.ambiguity, self.geometry)
 
     def init(
         self,

@@ -27,6 +27,7 @@ from minimax_opt.arrays import Array, Host
 from minimax_opt.problem import Point, Problem
 from minimax_opt.result import Status
 from minimax_opt.solvers.base import Solver, State, Target
+from minimax_opt.solvers.hints import method_for_kinks
 from minimax_opt.solvers.recession import falls_forever, unbounded
 from minimax_opt.solvers.tangent import best_weights, first_weights
 
@@ -135,16 +136,21 @@ class DualNewton(Solver):
         """Tasks that are not convex quadratics, sets other than simplex and CVaR, domains, too many tasks, too much memory."""
         tasks, n, n_tasks = problem.tasks, problem.n_variables, problem.n_tasks
         if tasks.curvature != "quadratic":
-            better = "interior-point" if tasks.curvature == "affine" else "sqp"
-            return f"needs quadratic tasks, got {type(tasks).__name__}; use method={better!r}."
+            sqp = tasks.curvature != "affine" and isinstance(problem.ambiguity, Simplex | CVaR)
+            better = "use method='sqp'" if sqp else "use method='interior-point'"
+            if problem.simple is not None:
+                better = "use method='accelerated'"
+            if not tasks.smooth:
+                better = method_for_kinks(problem)
+            return f"needs quadratic tasks, got {type(tasks).__name__}; {better}."
         if not tasks.convex:
             return "needs convex tasks; use method='sqp' for a stationary point."
-        if not isinstance(problem.ambiguity, Simplex | CVaR):
-            return f"needs ambiguity=Simplex() or CVaR(), got {type(problem.ambiguity).__name__}; use method='interior-point'."
         if problem.domain is not None:
             return "has no support for a `domain`; use method='accelerated'."
         if problem.l1 is not None:
             return "needs a smooth `regularizer`, without an L1 term; use method='accelerated'."
+        if not isinstance(problem.ambiguity, Simplex | CVaR):
+            return f"needs ambiguity=Simplex() or CVaR(), got {type(problem.ambiguity).__name__}; use method='interior-point'."
         if n_tasks > MAX_TASKS:
             return f"stores a Hessian for each task and takes at most {MAX_TASKS}, got {n_tasks}; use method='interior-point'."
         if 8.0 * n_tasks * n**2 > MAX_BYTES:

@@ -19,6 +19,7 @@ from minimax_opt.arrays import Array
 from minimax_opt.problem import Point, Problem
 from minimax_opt.result import Status
 from minimax_opt.solvers.base import Solver, State, Target
+from minimax_opt.solvers.hints import method_for_kinks
 from minimax_opt.solvers.interior_point_adversary import Adversary
 from minimax_opt.solvers.interior_point_domain import SUPPORTED, DomainRows
 from minimax_opt.solvers.interior_point_iterate import Step
@@ -103,14 +104,15 @@ class InteriorPoint(Solver):
         """Domains but boxes and simplices, losses that are not convex, tasks without Hessians."""
         tasks = problem.tasks
         if not (problem.domain is None or isinstance(problem.domain, SUPPORTED)):
-            return f"has no support for {type(problem.domain).__name__} as `domain`; use method='accelerated'."
+            better = "use method='accelerated'" if tasks.smooth else method_for_kinks(problem)
+            return f"has no support for {type(problem.domain).__name__} as `domain`; {better}."
         if not problem.convex:
             return "needs convex losses; use method='sqp' for a stationary point, or pass convex=True if every loss is convex."
         if isinstance(tasks, QuantileTasks):
-            hint = "supports neither a `domain` nor an L1 term for QuantileTasks; use method='descent-ascent'."
+            hint = f"supports neither a `domain` nor an L1 term for QuantileTasks; {method_for_kinks(problem)}."
             return None if problem.simple is None else hint
         if not tasks.smooth:
-            return f"needs differentiable losses or QuantileTasks, got {type(tasks).__name__}; use method='descent-ascent'."
+            return f"needs differentiable losses or QuantileTasks, got {type(tasks).__name__}; {method_for_kinks(problem)}."
         if not tasks.has_jacobian or not (tasks.has_hessian or tasks.curvature == "affine"):
             missing = f"which {type(tasks).__name__} does not offer; use method="
             if not tasks.has_jacobian:

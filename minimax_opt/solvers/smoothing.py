@@ -17,7 +17,7 @@ import numpy as np
 from minimax_opt.ambiguity import AmbiguitySet
 from minimax_opt.arrays import Array
 from minimax_opt.problem import Point, Problem
-from minimax_opt.tasks.base import Tasks
+from minimax_opt.solvers.hints import method_for_kinks
 from minimax_opt.validation import number
 
 GEOMETRIES = ("auto", "entropic", "euclidean")
@@ -76,13 +76,11 @@ def refused_geometry(ambiguity: AmbiguitySet, geometry: str) -> str | None:
     return f"has no exact smoothed response of {type(ambiguity).__name__} with geometry={geometry!r}: leave out `geometry`."
 
 
-def refused_kinks(tasks: Tasks) -> str | None:
+def refused_kinks(problem: Problem) -> str | None:
     """The refusal of tasks whose losses have kinks."""
-    return (
-        None
-        if tasks.smooth
-        else f"needs differentiable losses, which {type(tasks).__name__} are not; use method='interior-point'."
-    )
+    if problem.tasks.smooth:
+        return None
+    return f"needs differentiable losses, which {type(problem.tasks).__name__} are not; {method_for_kinks(problem)}."
 
 
 def _exists(ambiguity: AmbiguitySet, geometry: Any) -> bool:

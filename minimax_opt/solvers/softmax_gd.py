@@ -135,7 +135,7 @@ class SoftmaxGD(Solver):
     def refuses(self, problem: Problem) -> str | None:
         """Losses with kinks; a geometry in which the set has no exact smoothed response; mini-batches of tasks that cannot draw them."""
         return (
-            sm.refused_kinks(problem.tasks)
+            sm.refused_kinks(problem)
             or sm.refused_geometry(problem.ambiguity, self.geometry)
             or refused_batches(problem, self.batch_size)
         )

@@ -27,6 +27,7 @@ from minimax_opt.arrays import Array, Host, all_finite, norm
 from minimax_opt.problem import Point, Problem
 from minimax_opt.result import Status
 from minimax_opt.solvers.base import Solver, Target
+from minimax_opt.solvers.hints import method_for_kinks
 from minimax_opt.solvers.metric import Metric, rayleigh_quotient, singular
 from minimax_opt.solvers.sqp_state import EPS, TINY, SQPState, hessian_cost, newton_pays, patience
 from minimax_opt.solvers.tangent import best_weights, first_weights, gradients
@@ -69,14 +70,14 @@ class SQP(Solver):
         tasks, ambiguity = problem.tasks, problem.ambiguity
         if not tasks.has_jacobian:
             return f"needs the gradient of each task, which {type(tasks).__name__} does not offer; use method='accelerated'."
-        if not isinstance(ambiguity, Simplex | CVaR):
-            return f"needs ambiguity=Simplex() or CVaR(), got {type(ambiguity).__name__}; use method='interior-point' or 'accelerated'."
+        if not tasks.smooth:
+            return f"needs differentiable losses, which {type(tasks).__name__} are not; {method_for_kinks(problem)}."
         if problem.domain is not None:
             return "has no support for a `domain`; use method='accelerated'."
         if problem.l1 is not None:
             return "needs a smooth `regularizer`, without an L1 term; use method='accelerated'."
-        if not tasks.smooth:
-            return f"needs differentiable losses, which {type(tasks).__name__} are not; use method='interior-point'."
+        if not isinstance(ambiguity, Simplex | CVaR):
+            return f"needs ambiguity=Simplex() or CVaR(), got {type(ambiguity).__name__}; use method='interior-point' or 'accelerated'."
         if tasks.curvature == "affine" and problem.regularizer is None:
             return "needs curvature, which affine tasks have only with a `regularizer`; use method='interior-point'."
         if problem.n_tasks > MAX_TASKS:
