@@ -103,7 +103,7 @@ def certify(point: Point, weights: Array, target: float = np.inf) -> Certificate
         return NOT_CONVEX
     if not problem.tasks.exact_gradients:
         return INEXACT
-    best, allowance = NO_BOUND, rounding(point, weights)
+    best, allowance = NO_BOUND, point.rounding(weights).value
     for kind, bound in BOUNDS.items():
         if kind == "sharpness" and best.kind in CURVATURE:  # which is rarely weaker, and never so dear
             continue
@@ -114,11 +114,6 @@ def certify(point: Point, weights: Array, target: float = np.inf) -> Certificate
         if best.lower_bound >= target:
             break
     return best
-
-
-def rounding(point: Point, weights: Array) -> float:
-    """What F_w(x) may be wrong by: a few units in the last place of the terms that were summed to it."""
-    return 4 * point.problem.eps * (float(weights @ point.inner.magnitudes) + abs(point.penalty))
 
 
 def strong_convexity_bound(point: Point, weights: Array) -> float:
@@ -149,7 +144,7 @@ def sharpness_bound(point: Point, weights: Array) -> float:
     scale = np.linalg.norm(to_host(point.jacobian()), axis=0)
     scale = np.where(scale > 0, scale, 1.0)
     radius = level_set_radius(point, to_host(weights), scale)
-    slope = norm(best.gradient / scale) + norm(best.rounding / scale)
+    slope = norm(best.gradient / scale) + norm(best.rounding / scale) + point.rounding(weights).length / float(np.min(scale))
     return best.value - radius * slope if np.isfinite(radius) else -np.inf
 
 

@@ -30,7 +30,8 @@ def curvature_bound(point: Point, weights: Array) -> float:
     """G(x) - omega(nu, kappa), the best over some G; -inf where the Hessian is unknown or singular, or nu kappa >= 1.
 
     In Jacobi scaling, which makes badly scaled columns cost nothing, H has a rounding error of a few n units, and g one of a few units
-    of sqrt(n F), F the scale of the losses (|g_j| <= sqrt(H_jj) |v| with |v|^2 about F, by Cauchy). Both are allowed for.
+    of sqrt(n F), F the scale of the losses (|g_j| <= sqrt(H_jj) |v| with |v|^2 about F, by Cauchy). Both are allowed for, and so is what
+    the gradient has from rounding of the predictors (:meth:`~minimax_opt.tasks.base.Evaluation.rounding`).
     """
     problem = point.problem
     if not problem.has_hessian or (problem.tasks.curvature == "affine" and problem.regularizer is None):
@@ -53,7 +54,7 @@ def curvature_bound(point: Point, weights: Array) -> float:
     trust = float(np.sqrt(1 - noise / smallest))
     rough = _rough_self_concordance(point, weights, factor, scale) / trust
     exact = cache(lambda: point.inner.self_concordance(weights, scale[:, None] * factor) / trust)
-    rounding = 4 * eps * np.sqrt(len(scale) * magnitude(point) / smallest)
+    rounding = 4 * eps * np.sqrt(len(scale) * magnitude(point) / smallest) + point.rounding(weights).newton
 
     def below(g: Minorant) -> float:
         half, _ = lapack.dtrtrs(factor, g.gradient / scale, lower=True)
@@ -95,12 +96,13 @@ def _flat_directions(point: Point) -> Host | None:
 
 def parabola_bound(point: Point, weights: Array, mu: float) -> float:
     """Min over y of F_w(x) + <g, y - x> + mu/2 |y - x|^2 + h(y), for mu-strongly convex F_w: attained at prox(x - g/mu, 1/mu)."""
-    gradient, problem = point.gradient(weights), point.problem
+    gradient, problem, wrong = point.gradient(weights), point.problem, point.rounding(weights).length
     if problem.simple is None:
-        return point.smooth_value(weights) - norm(gradient) ** 2 / (2 * mu)
+        return point.smooth_value(weights) - (norm(gradient) + wrong) ** 2 / (2 * mu)
     y = problem.simple.prox(point.x - gradient / mu, 1.0 / mu)
     step = y - point.x
-    return point.smooth_value(weights) + problem.simple.value(y) + float(gradient @ step) + mu / 2 * norm(step) ** 2
+    lost = wrong * (norm(step) + wrong / (2 * mu))  # where another gradient may have its minimum
+    return point.smooth_value(weights) + problem.simple.value(y) + float(gradient @ step) + mu / 2 * norm(step) ** 2 - lost
 
 
 def _singular_curvature_bound(point: Point, weights: Array, hessian: Host) -> float:
@@ -118,8 +120,9 @@ def _singular_curvature_bound(point: Point, weights: Array, hessian: Host) -> fl
     leverage = np.linalg.norm(basis[: len(ratios)], axis=1)
     kappa = float(np.max(ratios * leverage, initial=0.0))
     noise, size = 4 * point.problem.eps * np.sqrt(basis.shape[1]), np.sqrt(magnitude(point))
+    slip = point.rounding(weights).newton
     bounds = (
-        value - decrement(norm(basis.T @ z) + noise * (size + norm(v - z)), kappa)
+        value - decrement(norm(basis.T @ z) + noise * (size + norm(v - z)) + slip, kappa)
         for value, z in _root_minorants(point, weights, hessian, rows, v)
     )
     return max(bounds, default=-np.inf)

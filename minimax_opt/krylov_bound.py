@@ -55,11 +55,13 @@ def krylov_bound(point: Point, weights: Array, target: float = np.inf) -> float:
     if below is None:
         return -np.inf
 
+    slip = point.rounding(weights).newton
+
     def product(v: Array) -> Array:
         return point.hessian_product(weights, v)
 
     def bound(squared: float) -> float:
-        return below.value - decrement(float(np.sqrt(max(squared, 0.0))), kappa)
+        return below.value - decrement(float(np.sqrt(max(squared, 0.0))) + slip, kappa)
 
     def enough(least: float, rest: float) -> bool:
         reached, reachable = bound(least + rest) >= target, bound(least) >= target

@@ -75,7 +75,8 @@ def minimize_max(
         Declares every loss mu-strongly convex, mu >= 0; implies ``convex=True``.
     tol, atol : float
         Converged means gap <= max(tol * abs(fun), atol), where the gap is certified; without a certificate, `optimality` takes its
-        place. `atol` is by default the rounding level of the losses.
+        place. `atol` is by default the rounding level of the losses at the solution (of functions: at x0), but no more than 1e-3 * abs(fun)
+        unless fun itself is within it.
     max_iter : int, optional
         Iteration limit; each method has its own default.
     weights0 : array, shape (K,), optional
@@ -130,7 +131,7 @@ def minimize_max(
     if solver.on_host and problem.space != HOST:
         problem = dataclasses.replace(problem, space=HOST, **_bound(regularizer, domain, problem.n_variables, HOST))
         point = problem.at(HOST.asarray(start))
-    target = Target(float(tol), _rounding_level(tasks, point, home) if atol is None else float(atol))
+    target = Target(float(tol), _rounding_level(tasks, point, home), True) if atol is None else Target(float(tol), float(atol))
     weights = validation.weights(weights0, problem)
     result = run(
         solver,
@@ -235,6 +236,8 @@ def _solver(name: str, options: Mapping[str, Any] | None) -> Solver:
 
 
 def _rounding_level(tasks: Tasks, point: Point, home: Space) -> float:
-    """Below this a difference of two losses is rounding: 16 units in the last place of the largest loss at x0."""
+    """Below this a difference of two losses is rounding: 16 units in the last place of the largest loss at x0; 0 until it is known, for rows."""
+    if tasks.n_rows is not None:
+        return 0.0
     eps = max((tasks.space or home).eps, HOST.eps)
     return float(16 * eps * max(float(abs(point.losses).max()), np.finfo(float).tiny))

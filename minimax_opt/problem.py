@@ -15,8 +15,10 @@ from minimax_opt.arrays import HOST, Array, Host, Space, norm, to_host
 from minimax_opt.domains import Domain
 from minimax_opt.regularizers import Quadratic
 from minimax_opt.simple import Simple, simple
-from minimax_opt.tasks.base import Evaluation, Tasks, evaluate_on_host
+from minimax_opt.tasks.base import Evaluation, Rounding, Tasks, evaluate_on_host
 from minimax_opt.tasks.row_data import DENSE_BYTES
+
+SUMMED = 16  # units of rounding that a sum over rows, pairwise or in blocks, may be wrong by, relative to its terms
 
 
 @dataclass
@@ -142,6 +144,7 @@ class Point:
         self._value: float | None = None
         self._jacobian: Array = None
         self._gradient: tuple[Array, Array] | None = None
+        self._rounding: tuple[Array, Rounding] | None = None
 
     @cached_property
     def finite(self) -> bool:
@@ -180,6 +183,15 @@ class Point:
                 gradient = gradient + self.problem.regularizer.gradient(self.x)
             self._gradient = (weights, gradient)
         return self._gradient[1]
+
+    def rounding(self, weights: Array) -> Rounding:
+        """What F_w(x) and its gradient may be wrong by; that of the latest weights is kept."""
+        if self._rounding is None or self._rounding[0] is not weights:
+            rounding = self.inner.rounding(weights)
+            terms = float(weights @ self.inner.magnitudes) + abs(self.penalty)
+            rounding = rounding._replace(value=rounding.value + SUMMED * self.problem.eps * terms)
+            self._rounding = (weights, rounding)
+        return self._rounding[1]
 
     def known_gradient(self, weights: Array) -> tuple[Array, Array] | None:
         """(weights, grad F_w(x)) for weights at which it costs no evaluation, `weights` if possible; None where there are none."""

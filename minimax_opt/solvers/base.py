@@ -18,6 +18,8 @@ from minimax_opt.certificate import Certificate
 from minimax_opt.problem import Point, Problem
 from minimax_opt.result import Status
 
+COARSEST = 1e-3  # relative gap that passes for rounding
+
 
 @dataclass
 class State:
@@ -52,14 +54,25 @@ class Target:
     ----------
     tol, atol : float
         Converged means gap <= max(tol * |fun|, atol).
+    automatic : bool
+        Whether `atol` is the level of rounding, at the latest point that was asked. Then it counts in full only for values that are
+        themselves no larger, an exact fit, and otherwise up to ``COARSEST`` times |fun|.
     """
 
     tol: float
     atol: float
+    automatic: bool = False
 
     def gap(self, fun: float) -> float:
         """The gap at which the loop stops, max(tol * |fun|, atol)."""
-        return max(self.tol * abs(fun), self.atol)
+        capped = self.automatic and abs(fun) > self.atol
+        return max(self.tol * abs(fun), min(self.atol, COARSEST * abs(fun)) if capped else self.atol)
+
+    def look(self, point: Point, weights: Array) -> None:
+        """Set an automatic `atol` to what rounding lets anyone certify at this point; that of tasks without rows stays what it is at x0."""
+        if self.automatic and point.problem.tasks.n_rows is not None:
+            wrong = point.rounding(weights)
+            self.atol = 4.0 * (wrong.value + wrong.newton**2)
 
 
 class Solver(ABC):

@@ -98,6 +98,7 @@ class Memory:
             return
         self.judged = (point, weights)
         if self.problem.convex:
+            self.target.look(point, weights)
             self._accept(certify(point, weights, self.best.value - self.target.gap(self.best.value)), weights)
         if self.certificate.kind == "none":
             self._measure(point, weights)
@@ -126,6 +127,8 @@ class Memory:
     def finished(self) -> Status | None:
         """CONVERGED, if the stopping test is met."""
         if self.certificate.kind != "none":
+            if self.target.automatic and self.target.tol * abs(self.best.value) < self.gap <= self.target.gap(self.best.value):
+                self.target.look(self.best, self.weights)  # that of an earlier point says nothing
             return Status.CONVERGED if self.gap <= self.target.gap(self.best.value) else None
         if self.problem.convex and self.problem.tasks.curvature == "affine":
             return None  # a small gradient of an affine function says nothing

@@ -167,7 +167,7 @@ def solve_over(problem: Problem, state: WorkingSetState) -> MinimaxResult:
         small,
         small.at(state.point.x),
         weights / weights.sum() if warm else None,
-        Target(state.target.tol / 2, state.target.atol / 2),
+        Target(state.target.tol / 2, state.target.atol / 2, state.target.automatic),
         max_iter=solver.max_iter,
         seed=int(state.generator.integers(2**31)),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 import numpy as np
 
@@ -21,6 +21,25 @@ if TYPE_CHECKING:
     from minimax_opt.tasks.row_dual import RowDual
 
 Curvature = Literal["affine", "quadratic", "general"]
+
+
+class Rounding(NamedTuple):
+    """Bounds on what rounding of the predictors z = A x does, for losses that are convex functions of z.
+
+    Attributes
+    ----------
+    value : float
+        The computed <w, f> exceeds the exact one by at most this.
+    newton, length : float
+        The computed gradient of <w, f> misses the exact one by at most this in the metric H^{-1} of its Hessian H, and in the Euclidean norm.
+    """
+
+    value: float
+    newton: float
+    length: float
+
+
+NO_ROUNDING = Rounding(0.0, 0.0, 0.0)
 
 
 class Evaluation(ABC):
@@ -38,6 +57,10 @@ class Evaluation(ABC):
     def magnitudes(self) -> Array:
         """Size of the largest terms that were summed to each loss, shape (K,), in the space of x: its rounding is about eps times that."""
         return abs(self.losses)
+
+    def rounding(self, weights: Array) -> Rounding:
+        """What <w, f> and its gradient may be wrong by, for the weights at hand, beyond a few eps times :attr:`magnitudes`."""
+        return NO_ROUNDING
 
     @abstractmethod
     def gradient(self, weights: Array) -> Array:
@@ -233,6 +256,9 @@ class HostEvaluation(Evaluation):
     def duals(self, weights: Array, slope: Array) -> Sequence[RowDual]:
         return self._inner.duals(self._space.asarray(weights), self._space.asarray(slope))
 
+    def rounding(self, weights: Array) -> Rounding:
+        return self._inner.rounding(self._space.asarray(weights))
+
     def square_root(self, weights: Array) -> tuple[Array, Array, Array] | None:
         return self._inner.square_root(self._space.asarray(weights))
 
@@ -244,4 +270,4 @@ def evaluate_on_host(tasks: Tasks, x: Host, space: Space) -> Evaluation:
     return HostEvaluation(tasks.at(space.asarray(x)), space)
 
 
-__all__ = ["Curvature", "Evaluation", "HostEvaluation", "Tasks", "evaluate_on_host"]
+__all__ = ["NO_ROUNDING", "Curvature", "Evaluation", "HostEvaluation", "Rounding", "Tasks", "evaluate_on_host"]

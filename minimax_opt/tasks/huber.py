@@ -78,6 +78,7 @@ class HuberTasks(RowTasks):
     [[0.0], [-1.0]]
     """
 
+    residuals = True
     third_derivative_ratio = float("inf")
     self_concordant = False
     has_upper_hessian = True

@@ -60,6 +60,7 @@ class LeastSquaresTasks(RowTasks):
     """
 
     curvature = "quadratic"
+    residuals = True
     _hessian_stack: Array = None
 
     def _set(self, data: RowData, names: list[Any] | None = None) -> None:

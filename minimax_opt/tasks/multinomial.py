@@ -25,7 +25,7 @@ import numpy as np
 
 from minimax_opt import lapack
 from minimax_opt.arrays import Array, Host
-from minimax_opt.tasks.base import Evaluation
+from minimax_opt.tasks.base import Evaluation, Rounding
 from minimax_opt.tasks.class_labels import encode
 from minimax_opt.tasks.row_data import RowData
 from minimax_opt.tasks.row_family import RowFamily
@@ -112,6 +112,7 @@ class MultinomialEvaluation(Evaluation):
 
     def __init__(self, tasks: MultinomialTasks, x: Array) -> None:
         self.tasks, self._data = tasks, tasks.data
+        self.x = x
         self._shape = tasks.data.n_variables, len(tasks.classes)
         z = self._data.times(x.reshape(self._shape))
         xp = numeric_library(z)
@@ -154,6 +155,18 @@ class MultinomialEvaluation(Evaluation):
     def hessian_product(self, weights: Array, v: Array) -> Array:
         change = self._p * self._data.times(v.reshape(self._shape))
         return self._combine(change - self._p * change.sum(1)[:, None], weights)
+
+    def rounding(self, weights: Array) -> Rounding:
+        """As :meth:`RowEvaluation.rounding`, with v'(diag(p) - pp')v <= sum_c p_c v_c^2."""
+        data = self._data
+        d, e = (
+            data.row_weights(weights),
+            (0.5 * (data.longest_sum + 3) * data.space.eps) * data.absolute_times(self.x.reshape(self._shape)),
+        )
+        summed = (0.5 * data.n_rows * data.space.eps) * abs(self.slopes)
+        length = d * (2.0 * self._p * e + summed).sum(1)
+        newton = float(d @ (self._p * e * e).sum(1)) ** 0.5
+        return Rounding(float(d @ (abs(self.slopes) * e).sum(1)), newton, float(length @ data._lengths_of_rows))
 
     def _combine(self, values: Array, weights: Array) -> Array:
         """A'D values for values of shape (M, C), flattened."""

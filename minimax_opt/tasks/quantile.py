@@ -9,6 +9,7 @@ import numpy as np
 
 from minimax_opt import checks
 from minimax_opt.arrays import Array, norm
+from minimax_opt.tasks.base import Rounding
 from minimax_opt.tasks.row_dual import RowDual
 from minimax_opt.tasks.row_input import rows_from_groups
 from minimax_opt.tasks.rows import RowEvaluation, RowTasks, numeric_library
@@ -90,6 +91,7 @@ class QuantileTasks(RowTasks):
     [0.5, 3.0]
     """
 
+    residuals = True
     third_derivative_ratio = float("inf")
     self_concordant = False
     has_hessian = False
@@ -124,6 +126,12 @@ class QuantileEvaluation(RowEvaluation):
     tasks: QuantileTasks
     _pointwise: PinballLoss
 
+    def rounding(self, weights: Array) -> Rounding:
+        """As of rows, with the steepest slope everywhere: which slope a row has may itself be a matter of rounding."""
+        steepest = max(map(abs, self.tasks.dual_domain))
+        value = steepest * float(self.tasks.data.row_weights(weights) @ self.slip)
+        return super().rounding(weights)._replace(value=value)
+
     def duals(self, weights: Array, slope: Array) -> Sequence[RowDual]:
         """The dual around the central slopes, for the barrier parameters at which |A'D u + slope| has its (local) minima.
 
@@ -142,7 +150,8 @@ class QuantileEvaluation(RowEvaluation):
         minima = np.flatnonzero((misses <= around[:-2]) & (misses < around[2:]))
         domain, least = self.tasks.dual_domain, LEAST_COST * size
         return [
-            RowDual(data, weights, self._pointwise, (u, 1.0 / (costs + least)), domain) for u, costs in (tried[i] for i in minima)
+            RowDual(data, weights, self._pointwise, (u, 1.0 / (costs + least)), domain, self._excess)
+            for u, costs in (tried[i] for i in minima)
         ]
 
 

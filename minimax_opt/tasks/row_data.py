@@ -140,6 +140,17 @@ class RowData(ABC):
         squares: Array = xp.concatenate([xp.einsum("ij,ij->i", block, block) for block in blocks])
         return squares**0.5
 
+    def absolute_times(self, x: Array) -> Array:
+        """|A| |x|, shape (M,): the computed A x errs by at most :attr:`longest_sum` unit roundings of that."""
+        xp: Any = torch if self.space.kind == "torch" else np
+        size: Array = xp.concatenate([abs(self._wide(rows)) @ abs(x) for rows in self._blocks(0, self.n_rows)])
+        return size
+
+    @property
+    def longest_sum(self) -> int:
+        """The largest number of terms in any a_i'x."""
+        return self.n_variables
+
     @cached_property
     def largest_entries(self) -> Host:
         """max_i |a_ij| of every column, shape (n,)."""

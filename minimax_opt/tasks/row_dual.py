@@ -9,6 +9,7 @@ The terms of the last sum are the Fenchel-Young losses of (z_i, u_i): nonnegativ
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -44,12 +45,21 @@ class RowDual:
         phi'(z) and phi''(z), shape (M,).
     domain : (float, float)
         dom phi* = [low, high] with low < 0 < high.
+    excess : callable
+        u -> what d_i (u_i z_i - phi*(u_i)) may be wrong by, over d_i, by rounding of z, shape (M,).
     """
 
     def __init__(
-        self, data: RowData, weights: Array, pointwise: Any, derivatives: tuple[Array, Array], domain: tuple[float, float]
+        self,
+        data: RowData,
+        weights: Array,
+        pointwise: Any,
+        derivatives: tuple[Array, Array],
+        domain: tuple[float, float],
+        excess: Callable[[Array], Array],
     ):
         self._data, self._weights, self._pointwise, self._domain = data, weights, pointwise, domain
+        self._excess = excess
         self._d = data.row_weights(weights)
         self.u, self.curvature = derivatives
         self.n_rows = data.n_rows
@@ -96,8 +106,8 @@ class RowDual:
     def gap(self, u: Array, margin: Array, share: float) -> float:
         """The largest sum of the Fenchel-Young losses of `share` times anything within `margin` of u, times D; convex, hence at its ends."""
         xp = _library(u)
-        ends = [self._pointwise.fenchel_young(xp.clip(share * end, *self._domain)) for end in (u + margin, u - margin)]
-        return float(self._d @ xp.maximum(*ends))
+        ends = [xp.clip(share * end, *self._domain) for end in (u + margin, u - margin)]
+        return float(self._d @ xp.maximum(*(self._pointwise.fenchel_young(end) + self._excess(end) for end in ends)))
 
     def roots(self) -> Host:
         """sqrt(D) A, shape (M, n), on the host."""

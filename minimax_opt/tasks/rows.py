@@ -7,6 +7,9 @@ rest is here: with z = A x computed once, D = diag(c_i w_k(i)),
     Hessian     A'D diag(phi''(z)) A = B'B with B = sqrt(D phi'') A, and gradient = B'v with v = sqrt(D / phi'') phi'.
     Its product with v needs no n x n matrix: A'(D phi''(z) A v).
 
+Rounding. The computed z errs by |e_i| <= (n + 3) u (|a_i||x| + |b_i|), u = eps / 2. With D phi'(z + e) - D phi'(z) = D phi'' e to first order, hence
+|A'D phi'' e|_{H^-1} <= |sqrt(D phi'') e|, and phi(z) >= phi(z + e) - |phi'(z + e)| |e| by convexity.
+
 Third derivatives: |D^3 F_w[h,h,h]| <= rho sum_i c_i w phi'' |a_i'h|^3 <= rho max_i |a_i'h| D^2 F_w[h,h], and for H = C C'
 |a_i'h| <= |C^{-1} a_i| |h|_H, or |a_i| |h| where there is no factor.
 """
@@ -15,13 +18,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, ClassVar, Protocol, cast
 
 import numpy as np
 import torch
 
 from minimax_opt.arrays import Array, Host, to_host
-from minimax_opt.tasks.base import Evaluation
+from minimax_opt.tasks.base import Evaluation, Rounding
 from minimax_opt.tasks.row_dual import RowDual
 from minimax_opt.tasks.row_family import RowFamily
 
@@ -62,6 +66,7 @@ class RowTasks(RowFamily):
         its lower bounds.
     """
 
+    residuals: ClassVar[bool] = False  # whether phi is a function of z - b
     third_derivative_ratio: ClassVar[float] = 0.0  # rho; inf where third derivatives are unbounded
     dual_domain: tuple[float, float] | None = None
 
@@ -93,6 +98,21 @@ class RowEvaluation(Evaluation):
     def magnitudes(self) -> Array:
         size = getattr(self._pointwise, "size", None)
         return abs(self.losses) if size is None else self.tasks.data.mean(size)
+
+    @cached_property
+    def slip(self) -> Array:
+        """What z, or z - b, may be wrong by, shape (M,): units of rounding of all that is summed to it, not of the result."""
+        data = self.tasks.data
+        size = data.absolute_times(self.x) + abs(data.b) if self.tasks.residuals else data.absolute_times(self.x)
+        return (0.5 * (data.longest_sum + 3) * data.space.eps) * size
+
+    def rounding(self, weights: Array) -> Rounding:
+        data, e = self.tasks.data, self.slip
+        d = data.row_weights(weights)
+        slope_change = d * self.second * e
+        newton = float(slope_change @ e) ** 0.5
+        summed = (0.5 * data.n_rows * data.space.eps) * d * abs(self.first)
+        return Rounding(float((d * abs(self.first)) @ e), newton, float((slope_change + summed) @ data._lengths_of_rows))
 
     @property
     def first(self) -> Array:
@@ -139,7 +159,11 @@ class RowEvaluation(Evaluation):
         data, domain = self.tasks.data, self.tasks.dual_domain
         if domain is None or not data.offers(data.n_variables):
             return ()
-        return (RowDual(data, weights, self._pointwise, (self.first, self.second), domain),)
+        return (RowDual(data, weights, self._pointwise, (self.first, self.second), domain, self._excess),)
+
+    def _excess(self, u: Array) -> Array:
+        """|u_i - phi'(z_i)| slip_i: what z u - phi*(u) may be wrong by beyond what :meth:`rounding` says of the losses."""
+        return abs(u - self.first) * self.slip
 
     def square_root(self, weights: Array) -> tuple[Array, Array, Array] | None:
         tasks = self.tasks

@@ -93,6 +93,13 @@ class SparseRows(HostRows):
     def _lengths_of_rows(self) -> Array:
         return np.sqrt(self._with_entries(self.A.data**2) @ np.ones(self.n_variables))
 
+    def absolute_times(self, x: Host) -> Array:
+        return self._with_entries(abs(self.A.data)) @ abs(x)
+
+    @cached_property
+    def longest_sum(self) -> int:
+        return int(np.diff(self.A.indptr).max(initial=0))
+
     def _with_entries(self, entries: Host) -> csr_array:
         """Other numbers in the same places, whose indices are shared."""
         return csr_array((entries, self.A.indices, self.A.indptr), shape=self.A.shape)

@@ -147,6 +147,13 @@ class TorchSparseRows(TorchRows):
     def _lengths_of_rows(self) -> Array:
         return segment_sums(self.A.data.square(), self.A.lengths).sqrt()
 
+    def absolute_times(self, x: torch.Tensor) -> Array:
+        return replace(self.A, data=self.A.data.abs()) @ x.abs()
+
+    @cached_property
+    def longest_sum(self) -> int:
+        return int(self.A.lengths.max())
+
     @cached_property
     def largest_entries(self) -> Host:
         by_column = self.A.transposed

@@ -86,13 +86,13 @@ def test_more_variables_than_rows_a_task():
 
 @pytest.mark.parametrize("seed", range(6))
 def test_interpolation(seed):
-    """Residuals of 1e-6 of the data, or none: the losses are known to 1e-10 only, the gap to that."""
+    """Residuals of 1e-6 of the data, or none: rounding of the residuals leaves 1e-8 of the losses unproven."""
     rng = np.random.default_rng(seed)
     A, x = rng.standard_normal((6, 60, 12)), rng.standard_normal(12)
     exact = solve(mo.LeastSquaresTasks(A, A @ x))
     assert exact.success
     assert exact.fun <= 1e-25
-    nearly = solve(mo.LeastSquaresTasks(A, A @ x + 1e-6 * rng.standard_normal((6, 60))), atol=0.0)
+    nearly = solve(mo.LeastSquaresTasks(A, A @ x + 1e-6 * rng.standard_normal((6, 60))), atol=0.0, tol=1e-7)
     assert nearly.success
     assert nearly.nit <= 8
     np.testing.assert_allclose(nearly.x, x, atol=1e-5)
