@@ -45,9 +45,9 @@ CANNOT = f"""\
   Pareto-stationary points, which need not be minimax. STCH and MGDA are among the curves; UPGrad needs an extra QP package and is left out.
 - scipy's methods state the simplex and CVaR here, with smooth losses. PIQP and HiGHS state what is linear. SCS runs where there is nothing but
   Clarabel.
-- Not tried, because they take minutes there: cvxpy and the cone solvers with more than {MODELLED_ENTRIES:g} numbers in the constraints ({CONIC_ENTRIES:g} with cones) or more than
-  {EXPONENTIAL_ROWS} rows with an exponential ({EXPONENTIAL_ROWS_SPARSE} where they are sparse), trust-constr with n + K > {SECOND_ORDER_VARIABLES},
-  and SLSQP with more than 5000 tasks or 1000 sparse variables."""
+- Not tried, because they take minutes there: cvxpy and the cone solvers with more than {MODELLED_ENTRIES:g} numbers in the constraints
+  ({CONIC_ENTRIES:g} with cones) or more than {EXPONENTIAL_ROWS} rows with an exponential ({EXPONENTIAL_ROWS_SPARSE} where they are sparse),
+  trust-constr with n + K > {SECOND_ORDER_VARIABLES}, and SLSQP with more than 5000 tasks or 1000 sparse variables."""
 
 
 def summary(content: dict[str, Any]) -> str:
