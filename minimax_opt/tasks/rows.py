@@ -139,7 +139,7 @@ class RowEvaluation(Evaluation):
         return self.tasks.hessian_at(self, weights)
 
     def upper_hessian(self, weights: Array, share: float) -> Array:
-        data, majorised = self.tasks.data, cast(Majorised, self._pointwise)
+        data, majorised = self.tasks.data, cast("Majorised", self._pointwise)
         curvature = self.second + share * (majorised.secant() - self.second)
         return data.gram(data.row_weights(weights) * curvature, weights)
 
