@@ -161,7 +161,7 @@ class MultinomialEvaluation(Evaluation):
         data = self._data
         d, e = (
             data.row_weights(weights),
-            (0.5 * (data.longest_sum + 3) * data.space.eps) * data.absolute_times(self.x.reshape(self._shape)),
+            (0.5 * (data.longest_sum + 3) * data.space.eps) * data.predictor_sizes(self.x.reshape(self._shape)),
         )
         summed = (0.5 * data.n_rows * data.space.eps) * abs(self.slopes)
         length = d * (2.0 * self._p * e + summed).sum(1)

@@ -22,6 +22,7 @@ import torch
 
 from minimax_opt.arrays import Array, Host, Space, is_dense, to_host
 
+SAMPLED, CRUDE = 64, 4.0  # rows that are looked at; how much larger than needed an allowance for rounding may be
 GRAM_BYTES = 1e9  # Gram matrices are kept only if they fit in this
 DENSE_BYTES = 1e9  # K x n and n x n matrices are made only up to this size, unless they are the data
 WIDEN_ENTRIES = 1 << 21  # float32 data up to here are converted to float64, larger data panel by panel
@@ -139,6 +140,15 @@ class RowData(ABC):
         blocks = map(self._wide, self._blocks(0, self.n_rows))
         squares: Array = xp.concatenate([xp.einsum("ij,ij->i", block, block) for block in blocks])
         return squares**0.5
+
+    def predictor_sizes(self, x: Array) -> Array:
+        """A bound on |A| |x| in every row: |a_i| |x|, whose first factor is kept, unless a few rows show it to be crude (columns in other units)."""
+        if not is_dense(self.A):
+            return self.absolute_times(x)
+        lengths, few = self._lengths_of_rows, slice(0, min(SAMPLED, self.n_rows))
+        bound: Array = (lengths if x.ndim == 1 else lengths[:, None]) * (x * x).sum(0) ** 0.5
+        exact = abs(self._wide(few)) @ abs(x)
+        return bound if float(bound[few].sum()) <= CRUDE * float(exact.sum()) else self.absolute_times(x)
 
     def absolute_times(self, x: Array) -> Array:
         """|A| |x|, shape (M,): the computed A x errs by at most :attr:`longest_sum` unit roundings of that."""

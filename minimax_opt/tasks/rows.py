@@ -103,7 +103,9 @@ class RowEvaluation(Evaluation):
     def slip(self) -> Array:
         """What z, or z - b, may be wrong by, shape (M,): units of rounding of all that is summed to it, not of the result."""
         data = self.tasks.data
-        size = data.absolute_times(self.x) + abs(data.b) if self.tasks.residuals else data.absolute_times(self.x)
+        size = data.predictor_sizes(self.x)
+        if self.tasks.residuals:
+            size = size + abs(data.b)
         return (0.5 * (data.longest_sum + 3) * data.space.eps) * size
 
     def rounding(self, weights: Array) -> Rounding:
