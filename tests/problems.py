@@ -41,6 +41,11 @@ class Case:
         return terms[0] if len(terms) == 1 else mo.regularizers.Sum(*terms) if terms else None
 
     @property
+    def in_ball(self) -> bool:
+        """Whether the domain is a ball, which only first-order methods take."""
+        return isinstance(self.domain, mo.Ball)
+
+    @property
     def smooth(self) -> bool:
         """Neither a domain nor a 1-norm: what every method takes."""
         return self.domain is None and self.l1 is None

@@ -36,7 +36,7 @@ SOLVED = {}
 
 def solution(case):
     if case.name not in SOLVED:
-        SOLVED[case.name] = case.solve(tol=1e-9 if case.smooth else 1e-6)
+        SOLVED[case.name] = case.solve(tol=1e-6 if case.in_ball else 1e-9)
     return SOLVED[case.name]
 
 

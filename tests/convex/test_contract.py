@@ -42,9 +42,9 @@ def test_solves_what_it_claims(method, case):
     if res is None:
         return
     assert res.success, res
-    best = case.solve(tol=1e-9) if case.smooth else case.solve("accelerated", tol=1e-5, max_iter=50000)
+    best = case.solve(tol=1e-6 if case.in_ball else 1e-9, max_iter=50000)
     scale = max(abs(best.fun), 1e-3)
-    assert res.fun <= best.fun + max((TOLERANCE[method] + 1e-5 * (not case.smooth)) * scale, atol or 0.0) + 1e-12
+    assert res.fun <= best.fun + max((TOLERANCE[method] + 1e-6 * case.in_ball) * scale, atol or 0.0) + 1e-12
     assert res.lower_bound <= best.fun + 1e-12 * scale
     assert res.method == method
     assert case.ambiguity.contains(res.weights, 1e-9)
