@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import minimax_opt as mo
+from minimax_opt.tasks.host_rows import HostRows
 
 
 def exact_least_squares(A, b):
@@ -97,3 +98,17 @@ def test_sizes_of_sparse_rows_are_those_of_dense_ones(torch_rows):
     data = mo.LeastSquaresTasks([sparse], [convert(b)]).data
     np.testing.assert_allclose(np.asarray(data.absolute_times(convert(x))), abs(A) @ abs(x), rtol=1e-14)
     assert data.longest_sum == np.count_nonzero(A, axis=1).max()
+
+
+@pytest.mark.parametrize("spread", [0, 3, 12])
+@pytest.mark.parametrize("shape", [(7,), (7, 3)])
+def test_sizes_of_predictors_are_bounds_and_not_crude_ones(spread, shape):
+    rng = np.random.default_rng(spread)
+    units = 10.0 ** rng.uniform(-spread, spread, 7)
+    A = rng.standard_normal((300, 7)) * units
+    x = rng.standard_normal(shape)
+    x = x / (units if x.ndim == 1 else units[:, None])  # every column counts
+    exact = np.abs(A) @ np.abs(x)
+    sizes = HostRows(A, np.zeros(300), np.array([100, 200])).predictor_sizes(x)
+    assert np.all(sizes >= exact * (1 - 1e-14))
+    assert sizes.sum() <= 6 * exact.sum()

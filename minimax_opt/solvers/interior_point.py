@@ -102,15 +102,16 @@ class InteriorPoint(Solver):
 
     def refuses(self, problem: Problem) -> str | None:
         """Domains but boxes and simplices, losses that are not convex, tasks without Hessians."""
-        tasks = problem.tasks
+        tasks, large = problem.tasks, f"forms a matrix of order n = {problem.n_variables}, too large to store"
         if not (problem.domain is None or isinstance(problem.domain, SUPPORTED)):
             better = "use method='accelerated'" if tasks.smooth else method_for_kinks(problem)
             return f"has no support for {type(problem.domain).__name__} as `domain`; {better}."
         if not problem.convex:
             return "needs convex losses; use method='sqp' for a stationary point, or pass convex=True if every loss is convex."
         if isinstance(tasks, QuantileTasks):
-            hint = f"supports neither a `domain` nor an L1 term for QuantileTasks; {method_for_kinks(problem)}."
-            return None if problem.simple is None else hint
+            if problem.simple is not None:
+                return f"supports neither a `domain` nor an L1 term for QuantileTasks; {method_for_kinks(problem)}."
+            return None if problem.square_fits else f"{large}; {method_for_kinks(problem)}."
         if not tasks.smooth:
             return f"needs differentiable losses or QuantileTasks, got {type(tasks).__name__}; {method_for_kinks(problem)}."
         if not tasks.has_jacobian or not (tasks.has_hessian or tasks.curvature == "affine"):
@@ -119,7 +120,7 @@ class InteriorPoint(Solver):
                 return f"needs tasks with Jacobians, {missing}'accelerated'."
             return f"needs tasks with Hessians, {missing}'sqp', or `mo.TorchTasks(fun, hessian=True)` for a torch function."
         if not problem.square_fits:
-            return f"forms a matrix of order n = {problem.n_variables}, too large to store; use method='sqp' or 'accelerated'."
+            return f"{large}; use method='sqp' or 'accelerated'."
         return None
 
     def init(

@@ -73,7 +73,8 @@ class RowFamily(Tasks):
     def _set(self, data: RowData, names: list[Any] | None = None) -> None:
         self.data, self.space = data, data.space
         self.n_tasks, self.n_variables = data.n_tasks, data.n_variables
-        self.has_jacobian, self.has_hessian = data.offers(data.n_tasks), data.offers(data.n_variables)
+        self.has_jacobian = data.offers(data.n_tasks)
+        self.has_hessian = type(self).has_hessian and data.offers(data.n_variables)
         self.task_names = list(range(data.n_tasks)) if names is None else names
 
     def _check_targets(self) -> None:

@@ -174,3 +174,13 @@ def test_warm_start_is_certified_at_once():
     warm = mo.minimize_max(tasks, cold.x, weights0=cold.weights, tol=1e-7)
     assert warm.success
     assert warm.nit == 0
+
+
+def test_there_are_no_hessians_and_no_matrix_that_does_not_fit():
+    tasks = mo.QuantileTasks(*instance(0))
+    assert not tasks.has_hessian
+    assert not tasks.subset(np.array([0, 2])).has_hessian
+    wide = mo.QuantileTasks([sp.csr_array(([1.0], ([0], [5])), shape=(1, 20_000))], [np.ones(1)])
+    with pytest.raises(ValueError, match="matrix of order n = 20000, too large to store; use method='descent-ascent'"):
+        mo.minimize_max(wide, method="interior-point")
+    assert mo.minimize_max(wide, max_iter=1).method == "descent-ascent"
