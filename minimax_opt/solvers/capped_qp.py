@@ -17,8 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minimax_opt import native
 from minimax_opt.arrays import Host
-from minimax_opt.solvers.simplex_qp import NOISE, SMALLEST, Indices, QPSolution, face_optimum
+from minimax_opt.solvers.simplex_qp import NOISE, SMALLEST, Indices, QPSolution, face_optimum, solve_in_c
 
 NEAR = 1e-14  # of a bound: on it
 MANY = 50  # tasks, or a quarter of them, may enter at once whatever the face
@@ -78,6 +79,8 @@ def solve_capped_qp(M: Host, c: Host, upper: Host, w0: Host | None = None, lower
     >>> solve_capped_qp(np.zeros((3, 3)), np.array([1.0, 3.0, 2.0]), np.full(3, 0.75)).weights
     array([0.  , 0.75, 0.25])
     """
+    if native.library() is not None:
+        return solve_in_c(M, c, w0, lower, upper)
     peak, total = float(c.max()), 1.0
     gain, start, room = c - peak, w0, upper
     if lower is not None:

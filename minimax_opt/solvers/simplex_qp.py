@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minimax_opt import lapack
+from minimax_opt import lapack, native
 from minimax_opt.arrays import Host
 
 EPS = float(np.finfo(float).eps)
@@ -79,6 +79,8 @@ def solve_simplex_qp(M: Host, c: Host, w0: Host | None = None, lower: Host | Non
     >>> solve_simplex_qp(G @ G.T, np.zeros(2)).weights
     array([1., 0.])
     """
+    if native.library() is not None:
+        return solve_in_c(M, c, w0, lower, None)
     peak = float(c.max())
     total, gain, start = 1.0, c - peak, w0
     if lower is not None:
@@ -94,6 +96,14 @@ def solve_simplex_qp(M: Host, c: Host, w0: Host | None = None, lower: Host | Non
         w = np.array(lower)
         w[support] += v
         value += float((c - peak) @ lower) - 0.5 * float(lower @ pull)
+    return QPSolution(w, value, pivots)
+
+
+def solve_in_c(M: Host, c: Host, w0: Host | None, lower: Host | None, upper: Host | None) -> QPSolution:
+    """The same by the module in C, with upper bounds or without; `native.library()` is there."""
+    w = np.zeros(len(c)) if w0 is None else np.array(w0, dtype=np.float64)
+    parts = (None if part is None else np.ascontiguousarray(part, dtype=np.float64) for part in (M, c, lower, upper))
+    value, pivots = native.library().simplex_qp(*parts, w)
     return QPSolution(w, value, pivots)
 
 
@@ -217,4 +227,4 @@ def _gain(M: Host, c: Host, support: Indices, v: Host, inside: Mask, best: Host,
     return float(slopes @ step - 0.5 * (step @ (block @ step)))
 
 
-__all__ = ["QPSolution", "face_optimum", "solve_simplex_qp"]
+__all__ = ["QPSolution", "face_optimum", "solve_in_c", "solve_simplex_qp"]

@@ -7,11 +7,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minimax_opt as mo
+from minimax_opt import native
 from minimax_opt.solvers.capped_qp import solve_capped_qp
 from minimax_opt.solvers.simplex_qp import solve_simplex_qp
 
 EPS = np.finfo(float).eps
 BOUND = 1e-14  # nearer to a bound than this is on it
+
+
+@pytest.fixture(autouse=True, scope="module", params=["numpy", "c"])
+def implementation(request):
+    """Every test of this file runs on both."""
+    if request.param == "c" and native.library() is None:
+        pytest.skip("the C module is not built, or turned off")
+    library = native.library() if request.param == "c" else None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "library", lambda: library)
+        yield
+
 
 
 def violation(M, c, solution, upper, lower=None):

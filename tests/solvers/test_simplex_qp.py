@@ -7,9 +7,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
+from minimax_opt import native
 from minimax_opt.solvers.simplex_qp import solve_simplex_qp
 
 EPS = np.finfo(float).eps
+
+
+@pytest.fixture(autouse=True, scope="module", params=["numpy", "c"])
+def implementation(request):
+    """Every test of this file runs on both."""
+    if request.param == "c" and native.library() is None:
+        pytest.skip("the C module is not built, or turned off")
+    library = native.library() if request.param == "c" else None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "library", lambda: library)
+        yield
+
 
 
 def violation(M, c, solution, lower=None):

@@ -13,7 +13,10 @@
                     const double *alpha, const double *a, const int *lda, double *b, const int *ldb))                               \
     X(dtrsv, void, (const char *uplo, const char *trans, const char *diag, const int *n, const double *a, const int *lda,           \
                     double *x, const int *incx))
-#define MINIMAX_LAPACK(X) X(dpotrf, void, (const char *uplo, const int *n, double *a, const int *lda, int *info))
+#define MINIMAX_LAPACK(X)                                                                                                            \
+    X(dpotrf, void, (const char *uplo, const int *n, double *a, const int *lda, int *info))                                         \
+    X(dpotrs, void, (const char *uplo, const int *n, const int *nrhs, const double *a, const int *lda, double *b, const int *ldb,   \
+                     int *info))
 
 #define MINIMAX_DECLARE(name, result, arguments) extern result(*name) arguments;
 MINIMAX_BLAS(MINIMAX_DECLARE)

@@ -1,9 +1,14 @@
 /* The Python module minimax_kernels._native. Each solver has a file of its own; here stands what Python sees of it. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "blas.h"
+#include "dual_newton.h"
+#include "simplex_qp.h"
 
 #define DEFINE(name, result, arguments) result(*name) arguments;
 MINIMAX_BLAS(DEFINE)
@@ -51,7 +56,88 @@ static int prepare(PyObject *module)
     return bind("scipy.linalg.cython_lapack", lapack_names, lapack_targets, sizeof(lapack_names) / sizeof(*lapack_names));
 }
 
-static PyMethodDef methods[] = {{NULL, NULL, 0, NULL}};
+/* An argument: an array of doubles of so many entries, or None if it may be. */
+typedef struct {
+    Py_buffer *buffer;
+    Py_ssize_t entries;
+    const char *name;
+} Argument;
+
+/* Whether all have their sizes; else an exception. */
+static int sized(const Argument *arguments, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (arguments[i].buffer->buf != NULL && arguments[i].buffer->len != arguments[i].entries * (Py_ssize_t)sizeof(double)) {
+            PyErr_Format(PyExc_ValueError, "`%s` must hold %zd doubles, got %zd bytes.", arguments[i].name, arguments[i].entries,
+                         arguments[i].buffer->len);
+            return 0;
+        }
+    return 1;
+}
+
+static void release(const Argument *arguments, int count)
+{
+    for (int i = 0; i < count; i++)
+        PyBuffer_Release(arguments[i].buffer);
+}
+
+static PyObject *simplex_qp(PyObject *module, PyObject *arguments)
+{
+    Py_buffer M, c, lower, upper, w;
+    double value = NAN;
+    int pivots = 0, outcome = MINIMAX_NO_MEMORY;
+    PyObject *result = NULL;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "y*y*z*z*w*:simplex_qp", &M, &c, &lower, &upper, &w))
+        return NULL;
+    Py_ssize_t n = c.len / (Py_ssize_t)sizeof(double);
+    const Argument parts[] = {{&M, n * n, "M"}, {&c, n, "c"}, {&lower, n, "lower"}, {&upper, n, "upper"}, {&w, n, "w"}};
+    if (n < 1 || n > 46340) /* whose square is an int */
+        PyErr_SetString(PyExc_ValueError, "`c` must hold 1 to 46340 numbers.");
+    else if (sized(parts, 5)) {
+        Py_BEGIN_ALLOW_THREADS
+        double *workspace = malloc(minimax_simplex_qp_size((int)n) * sizeof(double));
+        if (workspace != NULL)
+            outcome = minimax_simplex_qp((int)n, M.buf, c.buf, lower.buf, upper.buf, w.buf, workspace, &value, &pivots);
+        free(workspace);
+        Py_END_ALLOW_THREADS
+        result = outcome == MINIMAX_NO_MEMORY ? PyErr_NoMemory() : Py_BuildValue("di", value, pivots);
+    }
+    release(parts, 5);
+    return result;
+}
+
+static PyObject *dual_newton(PyObject *module, PyObject *arguments)
+{
+    Py_buffer P, q, c, Q, lower, upper, x, w;
+    double tol, atol;
+    int limit, steps = 0, factorisations = 0, outcome;
+    PyObject *result = NULL;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "y*y*y*z*z*z*ddiw*w*:dual_newton", &P, &q, &c, &Q, &lower, &upper, &tol, &atol, &limit, &x, &w))
+        return NULL;
+    Py_ssize_t n = x.len / (Py_ssize_t)sizeof(double), k = c.len / (Py_ssize_t)sizeof(double);
+    const Argument parts[] = {{&P, k * n * n, "P"}, {&q, k * n, "q"},        {&c, k, "c"}, {&Q, n * n, "Q"},
+                              {&lower, k, "lower"}, {&upper, k, "upper"}, {&x, n, "x"}, {&w, k, "w"}};
+    if (n < 1 || k < 1 || k > 46340 || n > INT_MAX / k)
+        PyErr_SetString(PyExc_ValueError, "`q` must hold 1 to 2^31 - 1 numbers.");
+    else if (sized(parts, 8)) {
+        const MinimaxQuadratics tasks = {(int)k, (int)n, P.buf, q.buf, c.buf, Q.buf, lower.buf, upper.buf};
+        Py_BEGIN_ALLOW_THREADS
+        outcome = minimax_dual_newton(&tasks, tol, atol, limit, x.buf, w.buf, &steps, &factorisations);
+        Py_END_ALLOW_THREADS
+        result = outcome == MINIMAX_NO_MEMORY ? PyErr_NoMemory() : Py_BuildValue("ii", steps, factorisations);
+    }
+    release(parts, 8);
+    return result;
+}
+
+static PyMethodDef methods[] = {
+    {"simplex_qp", simplex_qp, METH_VARARGS, "simplex_qp(M, c, lower, upper, w) -> (value, pivots); w, the start, becomes the solution."},
+    {"dual_newton", dual_newton, METH_VARARGS,
+     "dual_newton(P, q, c, Q, lower, upper, tol, atol, limit, x, w) -> (steps, factorisations); x and w become the solution."},
+    {NULL, NULL, 0, NULL},
+};
 
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, (void *)prepare}, {0, NULL}};
 
