@@ -9,6 +9,10 @@ iterate.
 
 The gradients of the tasks come from their Gram matrices, at K n^2 operations whatever the number of rows. Losses come from the tasks
 themselves, because Gram forms cancel where residuals are small beside the data.
+
+For small problems, where Python's own time would be most of the time, the first step is the whole iteration, in C and on the Gram form
+around x0 (:meth:`GramModel.solve_in_c`). Its x and w are judged by the losses themselves, like any; where those ask for more, the second step
+does it again around the new x, where less cancels, and then the steps here go on.
 """
 
 from __future__ import annotations
@@ -21,61 +25,22 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from minimax_opt import lapack
+from minimax_opt import checks, lapack
 from minimax_opt.ambiguity import CVaR, Simplex
 from minimax_opt.arrays import Array, Host
 from minimax_opt.problem import Point, Problem
 from minimax_opt.result import Status
 from minimax_opt.solvers.base import Solver, State, Target
+from minimax_opt.solvers.gram_model import GramModel
 from minimax_opt.solvers.hints import method_for_kinks
 from minimax_opt.solvers.recession import falls_forever, unbounded
 from minimax_opt.solvers.tangent import best_weights, first_weights
 
 EPS = float(np.finfo(float).eps)
 MAX_TASKS = 500
+ROUNDS = 2  # in C
 MAX_BYTES = 2e9  # of the K Hessians
 RIDGES = (1e-13, 1e-11, 1e-9, 1e-7, 1e-5)  # relative to the diagonal of H(w), tried in turn where H(w) is singular
-
-
-class GramModel:
-    """The tasks as (P, q, c). Made anew from the tasks, not stored, where a saved solve resumes."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"problem": self.problem}
-
-    @cached_property
-    def quadratics(self) -> tuple[Host, Host, Host]:
-        """P (K, n, n), q (K, n), c (K,) of the losses x'P_k x / 2 + q_k'x + c_k."""
-        return self.problem.tasks.quadratics()
-
-    @cached_property
-    def ridge(self) -> Host | None:
-        """Q of the regulariser, shape (n, n)."""
-        regularizer = self.problem.regularizer
-        return None if regularizer is None else regularizer.hessian(self.problem.n_variables)
-
-    @cached_property
-    def offset(self) -> float:
-        """max_k |c_k|."""
-        return float(np.abs(self.quadratics[2]).max())
-
-    def hessian(self, weights: Host) -> Host:
-        """H(w), freshly allocated."""
-        P = self.quadratics[0]
-        n_tasks, n, _ = P.shape
-        hessian: Host = (weights @ P.reshape(n_tasks, n * n)).reshape(n, n)
-        if self.ridge is not None:
-            hessian += self.ridge
-        return hessian
-
-    def gradients(self, x: Host) -> Host:
-        """A at x, shape (K, n)."""
-        P, q, _ = self.quadratics
-        jacobian: Host = (P.reshape(-1, len(x)) @ x).reshape(q.shape) + q
-        return jacobian if self.problem.regularizer is None else jacobian + self.problem.regularizer.gradient(x)
 
 
 @dataclass
@@ -90,18 +55,23 @@ class DualState(State):
         x0.
     dual : float
         g(weights); -inf at x0, which is not an x(w).
-    gradients : ndarray, shape (K, n)
-        A.
     factor : ndarray, shape (n, n)
         Lower Cholesky factor of H(weights).
+    rounds : int
+        Steps that were made in C.
     """
 
     model: Any = None
     target: Any = None
     start: Any = None
     dual: float = -np.inf
-    gradients: Any = None
     factor: Any = None
+    rounds: int = 0
+
+    @cached_property
+    def gradients(self) -> Host:
+        """A, shape (K, n)."""
+        return self.model.gradients(self.point.x)
 
     @cached_property
     def rounding(self) -> float:
@@ -117,6 +87,11 @@ class DualNewton(Solver):
     Each iteration costs one Cholesky factorisation of order n and K n^2 operations, once the K Gram matrices are formed. A
     certified relative gap of 1e-9 takes 3 to 5 iterations, at any conditioning up to about 1e6 of the data.
 
+    Parameters
+    ----------
+    native : bool
+        Whether small problems are solved in C, where that was built. The whole run there counts as one iteration.
+
     Examples
     --------
     >>> import numpy as np
@@ -131,6 +106,10 @@ class DualNewton(Solver):
     on_host: ClassVar[bool] = True
     max_iter: ClassVar[int] = 100
     certifies_itself: ClassVar[bool] = True
+    native: bool = True
+
+    def __post_init__(self) -> None:
+        checks.boolean("native", self.native)
 
     def refuses(self, problem: Problem) -> str | None:
         """Tasks that are not convex quadratics, sets other than simplex and CVaR, domains, too many tasks, too much memory."""
@@ -167,12 +146,15 @@ class DualNewton(Solver):
     ) -> DualState:
         """x0, with A there."""
         state = DualState(point, first_weights(problem, weights0), model=GramModel(problem), target=target, start=point)
-        state.gradients = state.model.gradients(point.x)
         state.certify = weights0 is not None  # a warm start may be the solution
         return state
 
     def step(self, problem: Problem, state: DualState) -> DualState:
         """A Newton step of g over W, shortened until g rises."""
+        if self.native and state.factor is None and state.rounds < ROUNDS:
+            solved = _solve_in_c(state)
+            if solved is not None:
+                return solved
         point, weights, rounding, first = state.point, state.weights, state.rounding, None
         if state.factor is None:
             first = _respond(state, weights)
@@ -199,6 +181,19 @@ class DualNewton(Solver):
         return state
 
 
+def _solve_in_c(state: DualState) -> DualState | None:
+    """The state where the iteration in C ends; None where there is none, or its x is of no use."""
+    found = state.model.solve_in_c(state.point, state.gradients, state.weights, state.target)
+    new = None if found is None else state.point.problem.at(found[0])
+    if found is None or new is None or not new.finite:
+        return None
+    solved = DualState(new, found[1], certify=True, model=state.model, target=state.target, start=state.start)
+    solved.rounds = state.rounds + 1
+    if unbounded(new.problem, state.start, new):
+        solved.status = Status.UNBOUNDED
+    return solved
+
+
 def _respond(state: DualState, weights: Host) -> DualState:
     """The state at x(w), by one Newton step of F_w from the state's point."""
     point, gradient = state.point, weights @ state.gradients
@@ -210,7 +205,6 @@ def _respond(state: DualState, weights: Host) -> DualState:
         if dual <= most:  # else H(w) is singular to rounding, and the step is noise
             break
     state = DualState(new, weights, model=state.model, target=state.target, start=state.start, dual=dual, factor=factor)
-    state.gradients = state.model.gradients(new.x)
     state.certify = new.value - dual <= state.target.gap(new.value)
     if unbounded(point.problem, state.start, new):
         state.status = Status.UNBOUNDED
