@@ -84,12 +84,10 @@ class SQP(Solver):
             return f"solves a QP over at most {MAX_TASKS} tasks, got {problem.n_tasks}; use method='interior-point'."
         return None
 
-    def init(
-        self, problem: Problem, point: Point, weights0: Array | None, target: Target, generator: np.random.Generator
-    ) -> SQPState:
+    def init(self, problem: Problem, point: Point, weights0: Array | None, target: Target, seed: int) -> SQPState:
         """The QP at x0, in the Hessian or a multiple of the identity."""
         weights, A = first_weights(problem, weights0), gradients(point)
-        state = SQPState(point, weights, target=target, gradients=A, generator=generator, start=point)
+        state = SQPState(point, weights, target=target, gradients=A, generator=np.random.default_rng(seed), start=point)
         state.scale = float(np.abs(point.losses).max())
         if not all_finite(A):
             state.status = Status.NON_FINITE
@@ -192,14 +190,16 @@ def _learn(problem: Problem, state: SQPState, length: float, A: Host) -> None:
     s, y = length * state.direction, state.weights @ A - pull
     expected, found = length**2 * state.curvature, float(s @ y)
     least = LEAST_CURVATURE[problem.convex]
-    if state.decrease < state.rounding:
+    noise = EPS * float(state.model.M.diagonal().max())  # of the QP's slopes: a metric that has faded too far shows nothing else
+    unmeasurable = state.decrease < state.rounding
+    if unmeasurable and noise < state.rounding:
         return
     if problem.convex and found < 1e-6 * abs(expected):  # none at all: the losses are affine along s, and so, likely, elsewhere
-        noise = EPS * float(state.model.M.diagonal().max())  # of the QP's slopes: a metric that has faded too far shows them only
-        weaker, stronger = least * expected / float(s @ s), 1e3 * EPS * float(np.square(A).sum(1).max()) / state.decrease
+        decrease = max(state.decrease, state.rounding)
+        weaker, stronger = least * expected / float(s @ s), 1e3 * EPS * float(np.square(A).sum(1).max()) / decrease
         state.metric = Metric(weaker if expected > 1e3 * noise else stronger)
         return
-    if expected <= 0:
+    if unmeasurable or expected <= 0:
         return
     if found < least * expected:
         share = (1 - least) * expected / (expected - found)
