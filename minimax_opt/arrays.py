@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -34,7 +35,7 @@ class Space:
     dtype: Any
     device: Any = None
 
-    @property
+    @cached_property
     def eps(self) -> float:
         """Unit rounding of the dtype, e.g. 2.2e-16 for float64."""
         return float(torch.finfo(self.dtype).eps if self.kind == "torch" else np.finfo(self.dtype).eps)

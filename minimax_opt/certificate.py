@@ -125,8 +125,10 @@ def strong_convexity_bound(point: Point, weights: Array) -> float:
 def linearisation_bound(point: Point, weights: Array) -> float:
     """Min over y of F_w(x) + <g, y - x> + h(y), the minorant with s = -g; -inf where it is unbounded, or may be but for rounding."""
     h = point.problem.simple
+    if h is None:
+        return -np.inf
     s = -point.gradient(weights)
-    if h is None or not (h.bounded or h.maximizer((1 + 32 * point.problem.eps) * s) is not None):
+    if not (h.bounded or h.maximizer((1 + 32 * point.problem.eps) * s) is not None):
         return -np.inf
     best = h.maximizer(s)
     return -np.inf if best is None else minorant(point, weights, s, best).value

@@ -75,6 +75,8 @@ def _rough_self_concordance(point: Point, weights: Array, factor: Host, scale: H
     An upper bound on kappa that takes n^3/3 multiplications and no product with the rows; inf where those are fewer.
     """
     bound, rows = point.inner.third_derivative_bound(weights), point.problem.tasks.n_rows
+    if bound == 0.0:  # quadratics
+        return 0.0
     if bound == np.inf or (rows is not None and rows < len(scale)):
         return np.inf
     return bound * norm(lapack.dtrtri(factor, lower=True)[0] / scale)

@@ -102,7 +102,7 @@ class Problem:
         given = self.tasks.curvature == "affine"
         return self.tasks.has_jacobian and (given or 8.0 * self.n_tasks * self.n_variables <= DENSE_BYTES)
 
-    @property
+    @cached_property
     def eps(self) -> float:
         """Unit rounding of the losses: that of the coarsest dtype on their way."""
         return max(self.space.eps, (self.tasks.space or self.space).eps, getattr(self.tasks, "losses_eps", 0.0))
@@ -141,7 +141,6 @@ class Point:
         self.smooth_penalty = 0.0 if problem.regularizer is None else problem.regularizer.value(x)
         self.simple_penalty = 0.0 if problem.simple is None else problem.simple.value(x)
         self.penalty = self.smooth_penalty + self.simple_penalty
-        self._value: float | None = None
         self._jacobian: Array = None
         self._gradient: tuple[Array, Array] | None = None
         self._rounding: tuple[Array, Rounding] | None = None
@@ -152,11 +151,9 @@ class Point:
         losses = self.losses
         return bool(np.isfinite(losses.sum())) if isinstance(losses, np.ndarray) else bool(losses.isfinite().all())
 
-    @property
+    @cached_property
     def value(self) -> float:
-        if self._value is None:
-            self._value = self.problem.worst_case(self.losses) + self.penalty if self.finite else float("nan")
-        return self._value
+        return self.problem.worst_case(self.losses) + self.penalty if self.finite else float("nan")
 
     @property
     def scale(self) -> float:

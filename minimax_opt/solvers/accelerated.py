@@ -6,8 +6,6 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
-import numpy as np
-
 from minimax_opt.arrays import Array, norm
 from minimax_opt.problem import Point, Problem
 from minimax_opt.result import Status
@@ -154,7 +152,7 @@ class Accelerated(Solver):
         point: Point,
         weights0: Array | None,
         target: Target,
-        generator: np.random.Generator,
+        seed: int,
     ) -> AcceleratedState:
         """The first phase, at x0."""
         geometry, scale = sm.existing_geometry(problem.ambiguity, self.geometry), sm.loss_scale(point)

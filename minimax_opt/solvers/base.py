@@ -11,8 +11,6 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from minimax_opt.arrays import Array
 from minimax_opt.certificate import Certificate
 from minimax_opt.problem import Point, Problem
@@ -88,7 +86,7 @@ class Solver(ABC):
         return None
 
     @abstractmethod
-    def init(self, problem: Problem, point: Point, weights0: Array | None, target: Target, generator: np.random.Generator) -> Any:
+    def init(self, problem: Problem, point: Point, weights0: Array | None, target: Target, seed: int) -> Any:
         """The first state, at x0 (`point`, already evaluated)."""
 
     def finish(self, problem: Problem, state: Any) -> Any:

@@ -123,14 +123,16 @@ class DescentAscent(Solver):
         point: Point,
         weights0: Array | None,
         target: Target,
-        generator: np.random.Generator,
+        seed: int,
     ) -> DescentAscentState:
         """Both players at their start."""
         prior = problem.space.asarray(problem.ambiguity.prior_weights(problem.n_tasks))
         weights = prior if weights0 is None else weights0
         adversary = sm.SmoothedWorstCase(problem.ambiguity, sm.existing_geometry(problem.ambiguity, self.geometry), 1.0)
         adversary = adversary.anchored_at(weights, problem)
-        state = DescentAscentState(point, prior, adversary=adversary, generator=generator, here=point, x=point.x, x0=point.x)
+        state = DescentAscentState(
+            point, prior, adversary=adversary, generator=np.random.default_rng(seed), here=point, x=point.x, x0=point.x
+        )
         if self.step_size == "auto":
             state.rule = DistanceOverGradients(first_distance(sm.worst_gradient(point), sm.loss_scale(point)))
         return state

@@ -142,7 +142,7 @@ class DualNewton(Solver):
         point: Point,
         weights0: Array | None,
         target: Target,
-        generator: np.random.Generator,
+        seed: int,
     ) -> DualState:
         """x0, with A there."""
         state = DualState(point, first_weights(problem, weights0), model=GramModel(problem), target=target, start=point)

@@ -129,7 +129,7 @@ class InteriorPoint(Solver):
         point: Point,
         weights0: Array | None,
         target: Target,
-        generator: np.random.Generator,
+        seed: int,
     ) -> InteriorPointState:
         """x0 with the prior, or with the given weights."""
         adversary = Adversary(problem.ambiguity.constraints(problem.n_tasks))

@@ -14,8 +14,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from minimax_opt.arrays import Array
 from minimax_opt.problem import Point, Problem
 from minimax_opt.result import MinimaxResult, Status
@@ -48,7 +46,7 @@ def run(
     memory, state = keeper.resume() or (Memory(solver, problem, target, point0, prior), State(point0, prior))
     try:
         if memory.nit == 0:
-            state = solver.init(problem, point0, weights0, target, np.random.default_rng(seed))
+            state = solver.init(problem, point0, weights0, target, seed)
             memory.weights = state.weights
             status = memory.observe(state)
             memory.record(state.point.value)
@@ -68,7 +66,7 @@ def run(
             heir = _heir(memory, heirs) if status is Status.STALLED else None
             if heir is not None:
                 memory.solver, memory.began = heir, memory.nit
-                state = heir.init(problem, memory.best, None, target, np.random.default_rng(seed))
+                state = heir.init(problem, memory.best, None, target, seed)
                 status = memory.observe(state)
         keeper.save(memory, state, now=True)
         state = memory.solver.finish(problem, state)

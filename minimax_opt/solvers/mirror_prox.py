@@ -114,7 +114,7 @@ class MirrorProx(Solver):
         point: Point,
         weights0: Array | None,
         target: Target,
-        generator: np.random.Generator,
+        seed: int,
     ) -> MirrorProxState:
         """The metric and the first step size, at x0."""
         geometry = sm.existing_geometry(problem.ambiguity, self.geometry)

@@ -146,7 +146,7 @@ class SoftmaxGD(Solver):
         point: Point,
         weights0: Array | None,
         target: Target,
-        generator: np.random.Generator,
+        seed: int,
     ) -> SoftmaxGDState:
         """The smoothing and the first step size, at x0."""
         geometry, scale = sm.existing_geometry(problem.ambiguity, self.geometry), sm.loss_scale(point)
@@ -164,7 +164,7 @@ class SoftmaxGD(Solver):
         else:
             state.curvature = 1.0 / self.step_size
         if self.batch_size is not None:
-            state.generator, state.x, state.x0, state.batch_losses = generator, point.x, point.x, point.losses
+            state.generator, state.x, state.x0, state.batch_losses = np.random.default_rng(seed), point.x, point.x, point.losses
             state.rule = DistanceOverGradients(first_distance(gradient, scale)) if self.step_size == "auto" else None
         return state
 

@@ -110,13 +110,12 @@ class WorkingSet(Solver):
         refusals = [inner.refuses(few) for inner in (InteriorPoint(), SQP())]
         return refusals[0] if all(refusals) else None
 
-    def init(
-        self, problem: Problem, point: Point, weights0: Array | None, target: Target, generator: np.random.Generator
-    ) -> WorkingSetState:
+    def init(self, problem: Problem, point: Point, weights0: Array | None, target: Target, seed: int) -> WorkingSetState:
         """The worst tasks at x0, those with weight, and random ones."""
         size, prior = self._size(problem), problem.ambiguity.prior_weights(problem.n_tasks)
         known = np.zeros(0, dtype=int) if weights0 is None else heaviest(weights0, size)
         worst = largest(point.losses, size - size // 2)
+        generator = np.random.default_rng(seed)
         drawn = generator.choice(problem.n_tasks, min(size // 2, problem.n_tasks), replace=False)
         working = np.unique(np.concatenate([known, worst, drawn]))
         weights = prior if weights0 is None else weights0

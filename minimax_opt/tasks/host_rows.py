@@ -10,6 +10,8 @@ from minimax_opt import lapack
 from minimax_opt.arrays import HOST, Array, Host
 from minimax_opt.tasks.row_data import RowData
 
+FEW = 1 << 13  # numbers in the rows, up to which none is skipped
+
 
 class HostRows(RowData):
     """Rows in NumPy; arithmetic in float64."""
@@ -132,8 +134,9 @@ class HostRows(RowData):
         return HostRows(self.A[flat], self.b[flat], np.full(len(index), index.shape[1]))
 
     def _runs(self, weights: Host) -> list[tuple[int, int]]:
-        """Row ranges that cover all tasks of nonzero weight; all rows where those tasks are too scattered for skipping to pay."""
-        if np.count_nonzero(weights) in (0, self.n_tasks):
+        """Row ranges that cover all tasks of nonzero weight; all rows where these are few, or those tasks too scattered for skipping to pay."""
+        few = self.n_rows * self.n_variables <= FEW
+        if few or np.count_nonzero(weights) in (0, self.n_tasks):
             return [(0, self.n_rows)]
         active = np.flatnonzero(weights)
         breaks = np.flatnonzero(np.diff(active) > 1)

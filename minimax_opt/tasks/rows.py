@@ -90,8 +90,6 @@ class RowEvaluation(Evaluation):
     def __init__(self, tasks: RowTasks, x: Array) -> None:
         self.tasks, self.x = tasks, x
         self._pointwise = tasks.pointwise(tasks.data.times(x))
-        self._first: Array = None
-        self._second: Array = None
         self.losses = tasks.data.mean(self._pointwise.value)
 
     @property
@@ -111,24 +109,20 @@ class RowEvaluation(Evaluation):
     def rounding(self, weights: Array) -> Rounding:
         data, e = self.tasks.data, self.slip
         d = data.row_weights(weights)
-        slope_change = d * self.second * e
+        slope_change, size = d * self.second * e, d * abs(self.first)
         newton = float(slope_change @ e) ** 0.5
-        summed = (0.5 * data.n_rows * data.space.eps) * d * abs(self.first)
-        return Rounding(float((d * abs(self.first)) @ e), newton, float((slope_change + summed) @ data._lengths_of_rows))
+        summed = (0.5 * data.n_rows * data.space.eps) * size
+        return Rounding(float(size @ e), newton, float((slope_change + summed) @ data._lengths_of_rows))
 
-    @property
+    @cached_property
     def first(self) -> Array:
         """phi'(z), shape (M,)."""
-        if self._first is None:
-            self._first = self._pointwise.first()
-        return self._first
+        return self._pointwise.first()
 
-    @property
+    @cached_property
     def second(self) -> Array:
         """phi''(z), shape (M,), or one number for all."""
-        if self._second is None:
-            self._second = self._pointwise.second()
-        return self._second
+        return self._pointwise.second()
 
     def gradient(self, weights: Array) -> Array:
         data = self.tasks.data

@@ -26,7 +26,6 @@ def implementation(request):
         yield
 
 
-
 def violation(M, c, solution, upper, lower=None):
     """How far w is from optimal, in units of the rounding of the slopes h = c - Mw: no task that can gain has a larger slope than one
     that can give."""

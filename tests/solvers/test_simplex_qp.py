@@ -24,7 +24,6 @@ def implementation(request):
         yield
 
 
-
 def violation(M, c, solution, lower=None):
     """How far w is from optimal, in units of the rounding of the slopes h = c - Mw that the conditions compare."""
     w = solution.weights
