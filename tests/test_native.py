@@ -48,6 +48,29 @@ def test_what_is_not_finite_ends(bad, where):
             LIBRARY.simplex_qp(parts["M"], parts["c"], None, parts["upper"] if chosen is not None else None, parts["w"])
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e300])
+@pytest.mark.parametrize("where", range(4))
+def test_dual_newton_ends_whatever_the_numbers(bad, where):
+    rng = np.random.default_rng(1)
+    G = rng.standard_normal((4, 6, 3))
+    parts = [G.transpose(0, 2, 1) @ G, rng.standard_normal((4, 3)), rng.standard_normal(4), np.eye(3)]
+    parts[where].flat[0] = bad
+    steps, _ = LIBRARY.dual_newton(*parts, None, None, 1e-9, 0.0, 50, np.zeros(3), np.full(4, 0.25))
+    assert steps <= 50
+
+
+def test_dual_newton_keeps_to_its_limit_and_to_its_sizes():
+    rng = np.random.default_rng(2)
+    G, q, c, w = rng.standard_normal((5, 8, 4)), rng.standard_normal((5, 4)), rng.standard_normal(5), np.full(5, 0.2)
+    P = G.transpose(0, 2, 1) @ G
+    for limit in range(4):
+        assert LIBRARY.dual_newton(P, q, c, None, None, None, 1e-15, 0.0, limit, np.zeros(4), w.copy())[0] <= max(limit, 1)
+    with pytest.raises(ValueError, match="`P` must hold 80 doubles"):
+        LIBRARY.dual_newton(P[:4].copy(), q, c, None, None, None, 0.0, 0.0, 5, np.zeros(4), w)
+    with pytest.raises(ValueError, match="`upper` must hold 5 doubles"):
+        LIBRARY.dual_newton(P, q, c, None, None, np.ones(4), 0.0, 0.0, 5, np.zeros(4), w)
+
+
 def test_sizes_that_do_not_fit_are_refused():
     M, c, w = np.eye(3), np.zeros(3), np.zeros(3)
     with pytest.raises(ValueError, match="`M` must hold 9 doubles"):

@@ -52,7 +52,11 @@ def test_the_value_rises_with_the_set_and_falls_with_the_ridge():
 @pytest.mark.parametrize("method", ["interior-point", "sqp", "dual-newton"])
 def test_warm_starts_save_iterations(method):
     ridges = [mo.Ridge(s) for s in np.linspace(1.0, 0.5, 20)]
-    how = {"tol": TOL, "method": method, "options": {"native": False} if method == "dual-newton" else None}  # else a solve is an iteration
+    how = {
+        "tol": TOL,
+        "method": method,
+        "options": {"native": False} if method == "dual-newton" else None,
+    }  # else a solve is an iteration
     path = mo.minimize_max_path(LSQ.tasks, regularizer=ridges, **how)
     cold = sum(mo.minimize_max(LSQ.tasks, regularizer=ridge, **how).nit for ridge in ridges)
     assert path.nit < 0.9 * cold

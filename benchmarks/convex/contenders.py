@@ -13,17 +13,34 @@ from benchmarks.convex import judge, measure
 from benchmarks.convex.data import Data
 from benchmarks.convex.judge import LEVELS
 from benchmarks.convex.peers import Peer, Solve
-from minimax_opt import lapack
+from minimax_opt import lapack, native
 
 BRIEF, RUNS_A_TURN = 0.02, 3
 HOPELESS = 10.0  # times ours to the last level, above which a peer's first run is its only one
 PATIENCE = 1.0  # CPU seconds after which a contender gets no further repetition
 
 
+class CountingLibrary:
+    """The solvers in C, whose factorisations are added to the one entry of a list: each returns their number last."""
+
+    def __init__(self, library: Any, count: list[int]) -> None:
+        self.library, self.count = library, count
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            outcome = getattr(self.library, name)(*arguments)
+            self.count[0] += outcome[-1]
+            return outcome
+
+        return call
+
+
 @contextmanager
 def counted(*names: str) -> Iterator[list[int]]:
-    """Count the calls of LAPACK functions that this package makes meanwhile, in the one entry of the list."""
+    """Count the calls of LAPACK functions that this package makes meanwhile, in C too, in the one entry of the list."""
     originals, count = {name: getattr(lapack, name) for name in names}, [0]
+    library = native.library
+    counting_library = None if library() is None else CountingLibrary(library(), count)
 
     def counting(function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:
@@ -35,8 +52,10 @@ def counted(*names: str) -> Iterator[list[int]]:
     try:
         for name, function in originals.items():
             setattr(lapack, name, counting(function))
+        native.library = lambda: counting_library  # type: ignore[assignment]
         yield count
     finally:
+        native.library = library
         for name, function in originals.items():
             setattr(lapack, name, function)
 

@@ -166,6 +166,7 @@ static double best_weights(Solve *solve)
             solve->M[i + (ptrdiff_t)j * n_tasks] = solve->M[j + (ptrdiff_t)i * n_tasks];
     memcpy(solve->best, solve->w, (size_t)n_tasks * sizeof(double));
     minimax_simplex_qp(n_tasks, solve->M, solve->at.f, tasks->lower, tasks->upper, solve->best, solve->workspace, &value, &pivots);
+    solve->factorisations += pivots;
     return value;
 }
 

@@ -11,7 +11,7 @@ typedef struct {
 } MinimaxQuadratics;
 
 /* From (x, w), until max_w <w, f(x)> - g(w) <= max(tol |max_w <w, f(x)>|, atol), until rounding lets it rise no more, or for `limit`
-   steps: x (n,) and w (K,) are overwritten. */
+   steps: x (n,) and w (K,) are overwritten. factorisations: those of every size. */
 int minimax_dual_newton(const MinimaxQuadratics *tasks, double tol, double atol, int limit, double *x, double *w, int *steps,
                         int *factorisations);
 
