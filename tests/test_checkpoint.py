@@ -27,7 +27,12 @@ def stop_at(nit, error):
 
 @pytest.mark.parametrize(
     ("method", "options"),
-    [*((m, None) for m in METHODS), ("descent-ascent", MINI_BATCH), ("softmax-gd", {**MINI_BATCH, "step_size": 0.01})],
+    [
+        *((m, None) for m in METHODS),
+        ("dual-newton", {"native": False}),
+        ("descent-ascent", MINI_BATCH),
+        ("softmax-gd", {**MINI_BATCH, "step_size": 0.01}),
+    ],
 )
 @pytest.mark.parametrize("error", [KeyboardInterrupt, StopIteration])
 def test_resumed_equals_uninterrupted(method, options, error, tmp_path):

@@ -25,7 +25,7 @@ import numpy as np
 from minimax_opt.arrays import Array, to_host
 from minimax_opt.problem import Point, Problem
 
-VERSION = 2
+VERSION = 3
 SAVE_EVERY = 30.0  # seconds
 
 
@@ -156,7 +156,7 @@ class _Pickler(pickle.Pickler):
 
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, Point):
-            kept = {name: getattr(obj, name) for name in ("_value", "_jacobian", "_gradient")}
+            kept = {name: vars(obj)[name] for name in ("value", "_jacobian", "_gradient") if name in vars(obj)}
             return _evaluate, (obj.problem, obj.x), kept
         return NotImplemented
 

@@ -71,7 +71,8 @@ class DualState(State):
     @cached_property
     def gradients(self) -> Host:
         """A, shape (K, n)."""
-        return self.model.gradients(self.point.x)
+        A: Host = self.model.gradients(self.point.x)
+        return A
 
     @cached_property
     def rounding(self) -> float:

@@ -112,8 +112,8 @@ def test_callback_can_stop(method):
         calls.append(intermediate_result.fun)
         raise StopIteration
 
-    small_sets = {"size": 1} if method == "working-set" else None  # or it would end with its first step
-    res = problems.NAMED["lsq"].solve(method, tol=1e-9, callback=callback, options=small_sets)
+    slower = {"working-set": {"size": 1}, "dual-newton": {"native": False}}  # or it would end with its first step
+    res = problems.NAMED["lsq"].solve(method, tol=1e-9, callback=callback, options=slower.get(method))
     assert len(calls) == 1
     assert res.status is mo.Status.STOPPED
     assert not res.success

@@ -12,7 +12,6 @@ from minimax_opt import native
 from minimax_opt.problem import Problem
 from minimax_opt.solvers.tangent import first_weights
 
-
 STEPWISE = {"native": False}  # each Newton step is an iteration
 
 
