@@ -10,8 +10,8 @@ iterate.
 The gradients of the tasks come from their Gram matrices, at K n^2 operations whatever the number of rows. Losses come from the tasks
 themselves, because Gram forms cancel where residuals are small beside the data.
 
-For small problems, where Python's own time would be most of the time, the first step is the whole iteration, in C and on the Gram form
-around x0 (:meth:`GramModel.solve_in_c`). Its x and w are judged by the losses themselves, like any; where those ask for more, the second step
+Unless the Gram matrices are very large, the first step is the whole iteration, in C and on the Gram form around x0
+(:meth:`GramModel.solve_in_c`): it spares Python's time, and a pass over the rows for each iterate. Its x and w are judged by the losses themselves, like any; where those ask for more, the second step
 does it again around the new x, where less cancels, and then the steps here go on.
 """
 
@@ -91,7 +91,7 @@ class DualNewton(Solver):
     Parameters
     ----------
     native : bool
-        Whether small problems are solved in C, where that was built. The whole run there counts as one iteration.
+        Whether the iteration may run in C, where that was built. The whole run there counts as one iteration.
 
     Examples
     --------

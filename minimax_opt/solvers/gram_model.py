@@ -13,7 +13,7 @@ from minimax_opt.problem import Point, Problem
 from minimax_opt.solvers.base import Target
 from minimax_opt.solvers.tangent import weight_bounds
 
-SMALL = 3e5  # numbers in the K Hessians up to which the whole iteration runs in C, in milliseconds
+LIMIT = 3e7  # numbers in the K Hessians up to which the whole iteration runs in C: at most 30 ms an iteration, so that Ctrl-C is heard
 MAX_STEPS = 50  # of that iteration
 SHARE = 0.5  # of the gap asked for, at which it ends: the certificate needs room for rounding
 
@@ -61,10 +61,10 @@ class GramModel:
     def solve_in_c(self, point: Point, gradients: Host, weights: Host, target: Target) -> tuple[Host, Host] | None:
         """(x, w) with a gap below `target`, as far as the Gram form around `point` tells, from there; `gradients` are A at `point`.
 
-        None where the problem is not small, or without the C module.
+        None where the Hessians are too many numbers, or without the C module.
         """
         library, problem = native.library(), self.problem
-        if library is None or problem.n_tasks * problem.n_variables**2 > SMALL:
+        if library is None or problem.n_tasks * problem.n_variables**2 > LIMIT:
             return None
         step, weights = np.zeros(problem.n_variables), np.array(weights)
         bounds, atol = weight_bounds(problem), 0.0 if target.automatic else SHARE * target.atol
