@@ -21,6 +21,7 @@ from minimax_opt.result import Status
 from minimax_opt.solvers.base import Solver, State, Target
 from minimax_opt.solvers.hints import method_for_kinks
 from minimax_opt.solvers.interior_point_adversary import Adversary
+from minimax_opt.solvers.interior_point_affine import affine_solution, is_small_program
 from minimax_opt.solvers.interior_point_domain import SUPPORTED, DomainRows
 from minimax_opt.solvers.interior_point_iterate import Step
 from minimax_opt.solvers.interior_point_kkt import Linearisation
@@ -143,7 +144,11 @@ class InteriorPoint(Solver):
         return state
 
     def step(self, problem: Problem, state: InteriorPointState) -> InteriorPointState:
-        """One Newton step from one factorisation; the first call finds the centre first."""
+        """One Newton step from one factorisation; the first call finds the centre first, or solves a small linear program."""
+        if state.linear is None and is_small_program(problem, state):
+            solved = self._solved(problem, state)
+            if solved is not None:
+                return solved
         old = state.linear or _begin(state)
         goal = state.target.gap(old.iterate.point.value)
         if state.linear is None and unbounded(problem, state.start, old.iterate.point):
@@ -177,6 +182,18 @@ class InteriorPoint(Solver):
             lowest=min(point.value, state.lowest) if progress else state.lowest,
             idle=idle,
         )
+
+    def _solved(self, problem: Problem, state: InteriorPointState) -> InteriorPointState | None:
+        """The state at the end of the compiled method's iterations; None where it does not reach the target."""
+        found = affine_solution(problem, state, _begin(state).iterate if state.warm else None, self.correctors)
+        if found is None or not found[0].point.finite:
+            return None
+        new, estimate = Linearisation(state.adversary, found[0], state.rows), found[1]
+        point, goal = new.iterate.point, state.target.gap(new.iterate.point.value)
+        if new.domain is not None:
+            point, estimate = _snapped(problem, new, estimate, goal)
+        weights, lowest = state.adversary.member(new.u), min(point.value, state.lowest)
+        return replace(state, point=point, weights=weights, certify=True, linear=new, least=estimate, lowest=lowest)
 
     def _direction(self, linear: AnyLinearisation, goal: float, separate: bool) -> tuple[Step, tuple[float, float]]:
         """Predictor and correctors; the step, and its lengths for (u, z, v) and for (x, t, s, y, eta).

@@ -132,7 +132,11 @@ static PyObject *dual_newton(PyObject *module, PyObject *arguments)
     return result;
 }
 
+extern const char linear_program_doc[];
+PyObject *linear_program(PyObject *module, PyObject *args);
+
 static PyMethodDef methods[] = {
+    {"linear_program", linear_program, METH_VARARGS, linear_program_doc},
     {"simplex_qp", simplex_qp, METH_VARARGS, "simplex_qp(M, c, lower, upper, w) -> (value, pivots); w, the start, becomes the solution."},
     {"dual_newton", dual_newton, METH_VARARGS,
      "dual_newton(P, q, c, Q, lower, upper, tol, atol, limit, x, w) -> (steps, factorisations); x and w become the solution."},
