@@ -17,7 +17,7 @@ For a ball of weights, and for weights at too many faces, see :mod:`minimax_opt.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +25,8 @@ from minimax_opt.arrays import Host, to_host
 from minimax_opt.level_set_growth import Growth
 from minimax_opt.level_set_inside import radius_at_centre, radius_by_ball
 from minimax_opt.minorant import nearest_minorant
+
+NEGLIGIBLE = 1e-6  # trades that bind this much less than the strongest
 
 if TYPE_CHECKING:
     from minimax_opt.ambiguity import AmbiguitySet
@@ -63,20 +65,31 @@ def _radius_by_trades(point: Point, weights: Host, scale: Host | float) -> float
     if not quadratic and not by_span and growth.count + len(givers) < problem.n_variables:
         return np.inf  # some direction is left: spare the Jacobian and the spectrum
     jacobian, losses = to_host(point.jacobian()), to_host(point.losses)
-    rows = jacobian[givers]  # the one copy of this size: it may be that of the data
-    rows -= jacobian[receiver]
-    rows /= scale
-    rows *= amounts[:, None]
+    offsets = np.abs(amounts * (losses[givers] - losses[receiver]))
+    basis: Host | None = None
     if by_span and not quadratic and len(givers) < problem.n_variables:
         basis = _row_space(jacobian[weights > 0] / scale)
         if basis is None:
             return np.inf
-        rows = rows @ basis
-    growth.add(rows, np.abs(amounts * (losses[givers] - losses[receiver])))
     if quadratic:
         units = np.broadcast_to(scale, (problem.n_variables,))
         growth.hessian = point.hessian(problem.space.asarray(weights)) / np.outer(units, units)
-    return growth.radius()
+    for few in _selections(amounts / (growth.sigma + offsets), problem.n_variables):
+        rows = jacobian[givers[few]]  # the one copy of this size: it may be that of the data
+        rows -= jacobian[receiver]
+        rows /= scale
+        rows *= amounts[few, None]
+        radius = growth.with_rows(rows if basis is None else rows @ basis, offsets[few]).radius()
+        if np.isfinite(radius):
+            return radius
+    return np.inf
+
+
+def _selections(strength: Host, n_variables: int) -> list[Any]:
+    """The trades that count, where these may do for themselves, and all of them."""
+    strong = strength >= NEGLIGIBLE * np.max(strength, initial=0.0)
+    count = int(np.count_nonzero(strong))
+    return [strong, slice(None)] if n_variables <= count < len(strength) else [slice(None)]
 
 
 def _row_space(jacobian: Host) -> Host | None:

@@ -1,17 +1,18 @@
 """What confines a level set: inequalities that grow with the distance, gathered to a radius. See :mod:`minimax_opt.level_set`.
 
 For the points y of the level set and h = scale (y - x), the right-hand side of each is a level + slope |h|. With a trial R in place of that |h|
-they confine h to an ellipsoid; if its longest half-axis is below R, then no point of the level set has |h| = R, and the level set, being
-convex and containing h = 0, lies inside.
+they confine h to an ellipsoid, h'Mh <= level; if its longest half-axis is below R, then no point of the level set has |h| = R, and the level
+set, being convex and containing h = 0, lies inside. One Cholesky factor proves that: that of M - (level / R^2) I.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from minimax_opt import lapack
 from minimax_opt.arrays import Host, norm, to_host
 from minimax_opt.minorant import Minorant
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from minimax_opt.problem import Point
 
 BLOCK = 4096  # rows that are scaled at a time
+GROWN = 1.5  # right-hand sides that grow by less need no matrix of their own
+POWERS = 3  # steps of the power method: an eigenvalue within a factor of four will do
+NOTHING = np.zeros((0, 0))
 
 
 @dataclass
@@ -74,25 +78,40 @@ class Growth:
             self.rows.append(rows)
             self.offsets.append(offsets)
 
+    def with_rows(self, rows: Host, offsets: Host) -> Self:
+        """The same, and one more inequality for each row."""
+        more = replace(self, rows=[*self.rows], offsets=[*self.offsets])
+        more.add(rows, offsets)
+        return more
+
     def radius(self) -> float:
         """R such that no point of the level set has |h| = R, so that all, a convex set that contains h = 0, have |h| < R; inf for none."""
-        radius = 2 * self._longest(0.0)
-        return radius if np.isfinite(radius) and self._longest(radius) < radius else np.inf
+        matrix, level = self._ellipsoid(0.0)
+        rounding = (len(matrix) + min(self.count, BLOCK)) * self.eps
+        radius = 2 * _longest_axis(matrix, level, rounding)
+        if not np.isfinite(radius):
+            return np.inf
+        grown = 1 + self.slope * radius / self.sigma  # what the right-hand sides are multiplied by, at most
+        if grown > GROWN:
+            (matrix, level), grown = self._ellipsoid(radius), 1.0
+        axis = grown / radius
+        return radius if _exceeds(matrix, level * axis * axis + rounding) else np.inf
 
-    def _longest(self, radius: float) -> float:
-        """The largest |h| that the inequalities allow among |h| <= radius."""
-        gram, level, least = None, 0, self.sigma + self.slope * radius
-        if self.rows:
-            grams = [_gram(rows, 1.0 / (least + offsets)) for rows, offsets in zip(self.rows, self.offsets, strict=True)]
-            gram, level = np.add.reduce(grams) / self.count, 1
+    def _ellipsoid(self, radius: float) -> tuple[Host, float]:
+        """M and the level such that the inequalities with `radius` on their right-hand sides give h'Mh <= level; M of trace 1, or empty."""
+        least, level = self.sigma + self.slope * radius, 0
+        parts = [_gram(rows, 1.0 / (least + offsets)) / self.count for rows, offsets in zip(self.rows, self.offsets, strict=True)]
+        level += bool(parts)
         if self.hessian is not None:
-            curved = self.hessian / (2 * least)
-            gram, level = curved if gram is None else gram + curved, level + 1
+            parts.append(self.hessian / (2 * least))
+            level += 1
         if self.spread is not None:
             scaled = self.spread[0] / (least + self.spread[1])
-            wide: Host = scaled.T @ scaled
-            gram, level = wide if gram is None else wide + gram, level + 1
-        return np.inf if gram is None else _longest_axis(gram, level, self.eps)
+            parts.append(scaled.T @ scaled)
+            level += 1
+        matrix: Host = np.add.reduce(parts) if parts else NOTHING
+        trace = float(np.trace(matrix))
+        return (matrix / trace, level / trace) if 0 < trace < np.inf else (NOTHING, 0.0)
 
 
 def _gram(rows: Host, factors: Host) -> Host:
@@ -109,13 +128,29 @@ def rounding(point: Point) -> float:
     return 4 * point.problem.eps * point.scale + 1e-140  # where all is zero: its inverse can be squared
 
 
-def _longest_axis(matrix: Host, level: float, eps: float) -> float:
-    """Max |h| over h'matrix h <= level, rounded up; inf for a singular matrix."""
+def _longest_axis(matrix: Host, level: float, rounding: float) -> float:
+    """About the largest |h| over h'matrix h <= level; inf for a singular matrix. An estimate: what it is for is proven by :func:`_exceeds`."""
     if not len(matrix):
-        return 0.0
-    smallest = float(np.linalg.eigvalsh(matrix)[0])
-    rounding = len(matrix) * eps * float(np.trace(matrix))
-    return float(np.sqrt(level / (smallest - rounding))) if smallest > rounding else np.inf
+        return np.inf
+    factor, info = lapack.dpotrf(matrix, lower=1)
+    if info != 0:
+        return np.inf
+    inverse = lapack.dpotri(factor, lower=1, overwrite_c=1)[0]
+    first = int(inverse.diagonal().argmax())
+    v = np.concatenate((inverse[first, :first], inverse[first:, first]))
+    for _ in range(POWERS):
+        v = lapack.dsymv(1.0, inverse, v / norm(v), lower=1)
+    smallest = 1.0 / norm(v) - rounding
+    return float(np.sqrt(level / smallest)) if smallest > 0 else np.inf
+
+
+def _exceeds(matrix: Host, least: float) -> bool:
+    """Whether every eigenvalue of the matrix exceeds `least`, rounding aside: the matrix less that multiple of I has a Cholesky factor."""
+    if not len(matrix):
+        return False
+    shifted = matrix.copy(order="F")
+    np.einsum("ii->i", shifted)[:] -= least
+    return bool(lapack.dpotrf(shifted, lower=1, overwrite_a=1)[1] == 0)
 
 
 __all__ = ["Growth"]
