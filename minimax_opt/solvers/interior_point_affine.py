@@ -20,7 +20,7 @@ from minimax_opt.solvers.interior_point_iterate import Iterate
 if TYPE_CHECKING:
     from minimax_opt.solvers.interior_point import InteriorPointState
 
-MOST_FLOPS = 1e8  # of one factorisation, K n^2 + n^3 / 3: a solve is one step, which cannot be interrupted
+MOST_FLOPS = 2e7  # of one factorisation, K n^2 + n^3 / 3: a solve is one step, which cannot be interrupted
 MOST_ITERATIONS = 60
 
 
