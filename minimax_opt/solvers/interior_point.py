@@ -21,11 +21,11 @@ from minimax_opt.result import Status
 from minimax_opt.solvers.base import Solver, State, Target
 from minimax_opt.solvers.hints import method_for_kinks
 from minimax_opt.solvers.interior_point_adversary import Adversary
-from minimax_opt.solvers.interior_point_affine import affine_solution, is_small_program
+from minimax_opt.solvers.interior_point_affine import is_small_program, solved_program
 from minimax_opt.solvers.interior_point_domain import SUPPORTED, DomainRows
 from minimax_opt.solvers.interior_point_iterate import Step
 from minimax_opt.solvers.interior_point_kkt import Linearisation
-from minimax_opt.solvers.interior_point_move import lengths_of, limits_of, moved, next_damping, search
+from minimax_opt.solvers.interior_point_move import lengths_of, limits_of, moved, next_damping, search, snapped
 from minimax_opt.solvers.interior_point_rows import first_rows
 from minimax_opt.solvers.interior_point_start import first_iterate, improved, warm_iterate, with_domain
 from minimax_opt.solvers.recession import unbounded
@@ -80,6 +80,12 @@ class InteriorPoint(Solver):
     ----------
     correctors : int
         At most so many centrality correctors an iteration; each costs one more solve with the same factor.
+
+    Notes
+    -----
+    All iterations on a small linear program (K n^2 <= 2e7, the simplex, x free or in a box) run in C where the package has it, and count as
+    one of the solve's: `nit` is 1, callbacks see their end, `max_iter` and `time_limit` are looked at before and after. Evaluations and
+    factorisations inside are counted in `nfev` and `nhev`.
 
     Examples
     --------
@@ -146,7 +152,7 @@ class InteriorPoint(Solver):
     def step(self, problem: Problem, state: InteriorPointState) -> InteriorPointState:
         """One Newton step from one factorisation; the first call finds the centre first, or solves a small linear program."""
         if state.linear is None and is_small_program(problem, state):
-            solved = self._solved(problem, state)
+            solved = solved_program(problem, state, _begin(state).iterate if state.warm else None, self.correctors)
             if solved is not None:
                 return solved
         old = state.linear or _begin(state)
@@ -165,7 +171,7 @@ class InteriorPoint(Solver):
         weights = old.adversary.member(new.u)
         estimate = new.gap(weights) + old.decrement(new.gradient)
         if new.domain is not None and estimate <= goal:
-            point, estimate = _snapped(problem, new, estimate, goal)
+            point, estimate = snapped(problem, new, estimate, goal)
         far = min(abs(estimate), state.start.value - state.lowest)  # while x runs to a far minimum, the estimate grows
         progress = estimate < 0.9 * state.least or state.lowest - point.value > 0.1 * far
         idle = 0 if progress else state.idle + 1
@@ -182,18 +188,6 @@ class InteriorPoint(Solver):
             lowest=min(point.value, state.lowest) if progress else state.lowest,
             idle=idle,
         )
-
-    def _solved(self, problem: Problem, state: InteriorPointState) -> InteriorPointState | None:
-        """The state at the end of the compiled method's iterations; None where it does not reach the target."""
-        found = affine_solution(problem, state, _begin(state).iterate if state.warm else None, self.correctors)
-        if found is None or not found[0].point.finite:
-            return None
-        new, estimate = Linearisation(state.adversary, found[0], state.rows), found[1]
-        point, goal = new.iterate.point, state.target.gap(new.iterate.point.value)
-        if new.domain is not None:
-            point, estimate = _snapped(problem, new, estimate, goal)
-        weights, lowest = state.adversary.member(new.u), min(point.value, state.lowest)
-        return replace(state, point=point, weights=weights, certify=True, linear=new, least=estimate, lowest=lowest)
 
     def _direction(self, linear: AnyLinearisation, goal: float, separate: bool) -> tuple[Step, tuple[float, float]]:
         """Predictor and correctors; the step, and its lengths for (u, z, v) and for (x, t, s, y, eta).
@@ -231,14 +225,6 @@ class InteriorPoint(Solver):
             step, limits = corrected, new
         step = linear.refined(step)
         return step, lengths_of(limits_of(linear, step, separate), min(max(0.9, 1.0 - mu / mean), 0.9995))
-
-
-def _snapped(problem: Problem, linear: Linearisation, estimate: float, goal: float) -> tuple[Point, float]:
-    """The point on the bounds and kinks that x all but touches, where the gap allows for that; and the gap."""
-    point = linear.iterate.point
-    touching = problem.at(linear.domain.rows.snapped(point.x))  # type: ignore[union-attr]
-    worse = touching.value - point.value
-    return (touching, estimate + worse) if estimate + worse <= goal else (point, estimate)
 
 
 def _begin(state: InteriorPointState) -> AnyLinearisation:

@@ -6,7 +6,8 @@ method, which goes on from it where the certificate asks for more, and begins an
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,12 +17,15 @@ from minimax_opt.domains import Box
 from minimax_opt.problem import Problem
 from minimax_opt.solvers.base import COARSEST
 from minimax_opt.solvers.interior_point_iterate import Iterate
+from minimax_opt.solvers.interior_point_kkt import Linearisation
+from minimax_opt.solvers.interior_point_move import snapped
 
 if TYPE_CHECKING:
     from minimax_opt.solvers.interior_point import InteriorPointState
 
 MOST_FLOPS = 2e7  # of one factorisation, K n^2 + n^3 / 3: a solve is one step, which cannot be interrupted
 MOST_ITERATIONS = 60
+NO_BOUNDS = np.empty(0)
 
 
 def is_small_program(problem: Problem, state: InteriorPointState) -> bool:
@@ -36,10 +40,10 @@ def is_small_program(problem: Problem, state: InteriorPointState) -> bool:
     return problem.n_tasks * n**2 + n**3 / 3 <= MOST_FLOPS
 
 
-def affine_solution(
+def solved_program(
     problem: Problem, state: InteriorPointState, first: Iterate | None, correctors: int
-) -> tuple[Iterate, float] | None:
-    """An iterate whose estimated gap is what the target asks for, and that gap; None where there is no C, or it does not get there.
+) -> InteriorPointState | None:
+    """The state at an iterate whose estimated gap is what the target asks for; None where there is no C, or it does not get there.
 
     Parameters
     ----------
@@ -50,20 +54,35 @@ def affine_solution(
     first : Iterate or None
         The first iterate of a warm start.
     correctors : int
+        As many an iteration at most.
     """
     library = native.library()
-    if library is None:
+    found = None if library is None else _run(library, problem, state, first, correctors)
+    if found is None or not found[0].point.finite:
         return None
+    linear, estimate = Linearisation(state.adversary, found[0], state.rows), found[1]
+    point = linear.iterate.point
+    if linear.domain is not None:
+        point, estimate = snapped(problem, linear, estimate, state.target.gap(point.value))
+    weights, lowest = state.adversary.member(linear.u), min(point.value, state.lowest)
+    return replace(state, point=point, weights=weights, certify=True, linear=linear, least=estimate, lowest=lowest)
+
+
+def _run(
+    library: Any, problem: Problem, state: InteriorPointState, first: Iterate | None, correctors: int
+) -> tuple[Iterate, float] | None:
+    """The last iterate and its estimated gap; None where that does not meet the target."""
     start, rows, target = state.start, state.rows, state.target
     n_pairs = state.adversary.n_pairs + (0 if rows is None else rows.n_pairs)
     x = np.array(start.x if first is None else first.point.x)
-    slack, multiplier = (np.empty((2, n_pairs)) if first is None else np.array((first.slack, first.multiplier)))
+    slack, multiplier = np.empty((2, n_pairs)) if first is None else np.array((first.slack, first.multiplier))
     at_zero = problem.at(np.zeros_like(x)) if start.x.any() else start
-    none = np.empty(0)
+    lower, upper = (NO_BOUNDS, NO_BOUNDS) if rows is None else (rows.lower, rows.upper)
     iterations, factorisations, level, estimate = library.linear_program(
         np.ascontiguousarray(to_host(start.jacobian()), dtype=float),
         np.ascontiguousarray(at_zero.losses, dtype=float),
-        *((none, none) if rows is None else map(np.ascontiguousarray, (rows.lower, rows.upper))),
+        np.ascontiguousarray(lower),
+        np.ascontiguousarray(upper),
         x,
         slack,
         multiplier,
@@ -78,3 +97,6 @@ def affine_solution(
     problem.counts.nhev += factorisations
     problem.counts.nfev += max(iterations, 0)
     return (Iterate(problem.at(x), slack, multiplier, level), estimate) if iterations >= 0 else None
+
+
+__all__ = ["is_small_program", "solved_program"]

@@ -83,3 +83,11 @@ def moved(problem: Problem, linear: Linearisation, step: Step, lengths: tuple[fl
         s += rise - taken
         np.maximum(s, OFF_CENTRE * float(u @ s) / n_tasks / u, out=s)
     return Iterate(point, slack, multiplier, level)
+
+
+def snapped(problem: Problem, linear: Linearisation, estimate: float, goal: float) -> tuple[Point, float]:
+    """The point on the bounds and kinks that x all but touches, where the gap allows for that; and the gap."""
+    point = linear.iterate.point
+    touching = problem.at(linear.domain.rows.snapped(point.x))  # type: ignore[union-attr]
+    worse = touching.value - point.value
+    return (touching, estimate + worse) if estimate + worse <= goal else (point, estimate)

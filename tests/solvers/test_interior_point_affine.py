@@ -72,7 +72,8 @@ def check_program(kind, K, n, mirrored, boxed, moved, seed):
     assert res.fun >= best - rounding
     assert not res.lower_bound > best + rounding
     assert res.fun <= best + 2 * max(TOL * abs(res.fun), 1e-3 * TOL * size) + rounding
-    assert res.weights.min() >= 0 and abs(res.weights.sum() - 1) < 1e-12
+    assert res.weights.min() >= 0
+    assert abs(res.weights.sum() - 1) < 1e-12
     if boxed:
         assert np.all((box[0] <= res.x) & (res.x <= box[1]))
 
@@ -104,11 +105,13 @@ def test_one_step_certifies_what_python_needs_many_for(tol, boxed, monkeypatch):
     found = mo.minimize_max(tasks, method="interior-point", tol=tol, domain=domain)
     monkeypatch.setattr(native, "library", lambda: None)
     expected = mo.minimize_max(tasks, method="interior-point", tol=tol, domain=domain)
-    assert found.success and expected.success
+    assert found.success
+    assert expected.success
     assert found.nit == 1 < expected.nit
     assert abs(found.fun - expected.fun) <= 2 * tol * expected.fun
     assert found.gap <= tol * found.fun
-    assert found.nfev >= expected.nit and found.nhev >= expected.nit  # the iterations inside of the step are counted
+    assert found.nfev >= expected.nit
+    assert found.nhev >= expected.nit
 
 
 @needs_native
@@ -128,7 +131,8 @@ def test_warm_start_needs_fewer_evaluations():
     cold = mo.minimize_max(tasks, method="interior-point", tol=1e-3)
     first = mo.minimize_max(tasks, method="interior-point", tol=1e-9)
     warm = mo.minimize_max(tasks, cold.x, weights0=cold.weights, method="interior-point", tol=1e-9)
-    assert warm.success and abs(warm.fun - first.fun) <= 2e-9 * first.fun
+    assert warm.success
+    assert abs(warm.fun - first.fun) <= 2e-9 * first.fun
     assert warm.nhev <= first.nhev
 
 
@@ -142,7 +146,9 @@ def test_goes_on_in_python_where_the_certificate_asks_for_more(monkeypatch):
 
     monkeypatch.setattr(native, "library", lambda: SimpleNamespace(linear_program=early))
     res = mo.minimize_max(mo.ChebyshevTasks(*random_program(60, 8)), method="interior-point", tol=1e-9)
-    assert res.success and 1 < res.nit < 9 and res.gap <= 1e-9 * res.fun
+    assert res.success
+    assert 1 < res.nit < 9
+    assert res.gap <= 1e-9 * res.fun
 
 
 @needs_native
@@ -157,7 +163,9 @@ def test_begins_anew_in_python_where_the_compiled_one_gives_up(monkeypatch):
     expected = mo.minimize_max(tasks, method="interior-point", tol=1e-9)
     monkeypatch.setattr(native, "library", lambda: SimpleNamespace(linear_program=hopeless))
     found = mo.minimize_max(tasks, method="interior-point", tol=1e-9)
-    assert found.success and found.nit == expected.nit and np.array_equal(found.x, expected.x)
+    assert found.success
+    assert found.nit == expected.nit
+    assert np.array_equal(found.x, expected.x)
 
 
 @needs_native
