@@ -137,6 +137,8 @@ def _longest_axis(matrix: Host, level: float, rounding: float) -> float:
         return np.inf
     inverse = lapack.dpotri(factor, lower=1, overwrite_c=1)[0]
     first = int(inverse.diagonal().argmax())
+    if not float(inverse[first, first]) * rounding < 1:  # the smallest eigenvalue is at most 1 over this entry
+        return np.inf
     v = np.concatenate((inverse[first, :first], inverse[first:, first]))
     for _ in range(POWERS):
         v = lapack.dsymv(1.0, inverse, v / norm(v), lower=1)

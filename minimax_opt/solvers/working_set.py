@@ -33,7 +33,7 @@ from minimax_opt.solvers.interior_point import InteriorPoint
 from minimax_opt.solvers.loop import run
 from minimax_opt.solvers.sqp import SQP
 
-TASKS_A_VARIABLE, LEAST_SIZE = 20, 200  # of a first working set, and of what a round adds
+TASKS_A_VARIABLE, LEAST_SIZE = 12, 120  # of a first working set, and of what a round adds
 FEW = 500  # tasks, up to which a Hessian for each of a quadratic family is worth its memory
 PASSED_ON = (Status.NON_FINITE, Status.NOT_CONVEX)  # what a working set shows is so for all tasks
 NEGLIGIBLE = 1e-12  # a weight that plays no part
@@ -66,8 +66,8 @@ class WorkingSet(Solver):
     Parameters
     ----------
     size : int, optional
-        Tasks in the first set, half of them the worst at x0 and half drawn at random, and at most added in a round. By default 20 for
-        each variable, and at least 200.
+        Tasks in the first set, half of them the worst at x0 and half drawn at random, and at most added in a round. By default 12 for
+        each variable, and at least 120.
 
     Notes
     -----
