@@ -212,6 +212,14 @@ def test_unbounded_programs_end_the_iterations():
 
 
 @needs_native
+def test_large_numbers_do_not_pass_for_a_solution():
+    """Tasks of one slope: the centred rows are rounding alone, and so is where x runs off to."""
+    G, c = np.full((3, 2), 3.0), np.array([-3.0, -2.0, 1.0])
+    assert call(G, c)[0] == -1
+    assert mo.minimize_max(mo.AffineTasks(G, c), method="interior-point", tol=1e-4).status is Status.UNBOUNDED
+
+
+@needs_native
 def test_lengths_must_fit():
     G, c = random_program(30, 4)
     with pytest.raises(ValueError, match="lengths"):

@@ -212,6 +212,7 @@ static int iterate(struct lp *p, const struct target *target, struct limits most
     double least = INFINITY, lengths[2];
     int idle = 0;
     lp_evaluate(p);
+    const double worst = p->value + goal_at(target, p->value); /* that a solution can have */
     if (!warm)
         begin(p);
     lp_linearise(p);
@@ -226,7 +227,7 @@ static int iterate(struct lp *p, const struct target *target, struct limits most
         if (!isfinite(*estimate))
             break;
         if (*estimate <= goal_at(target, p->value))
-            return done;
+            return p->value <= worst ? done : -1;
         idle = *estimate < 0.9 * least ? 0 : idle + 1;
         least = fmin(*estimate, least);
     }
@@ -258,8 +259,9 @@ static double *allocate(struct lp *p)
     double **vectors[] = {&p->gradient, &p->mean, &p->diagonal, &p->work, &p->first.x, &p->second.x};
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++, next += n)
         *vectors[i] = next;
-    double **of_pairs[] = {&p->losses,           &p->residual,   &p->d,           &p->target,       &p->first.slack,       &p->first.multiplier,
-                           &p->first.push,       &p->first.right, &p->second.slack, &p->second.multiplier, &p->second.push, &p->second.right};
+    double **of_pairs[] = {&p->losses,       &p->residual,          &p->d,           &p->target,
+                           &p->first.slack,  &p->first.multiplier,  &p->first.push,  &p->first.right,
+                           &p->second.slack, &p->second.multiplier, &p->second.push, &p->second.right};
     for (size_t i = 0; i < sizeof of_pairs / sizeof *of_pairs; i++, next += pairs)
         *of_pairs[i] = next;
     p->matrix = next, next += n * n;
