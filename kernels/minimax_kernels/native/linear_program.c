@@ -125,34 +125,50 @@ static double gap(const struct lp *p)
     return p->value - lp_dot(p->n_tasks, p->slack, p->losses) / (1.0 - p->sum_residual) + p->bounds_gap;
 }
 
-/* One Newton step on mean + variance / (2 spread) of the losses under equal weights, taken where it lowers the worst case; a least scale
- * for the gap. What Python's `improved` does. */
-static double improve(struct lp *p)
+static double mean_loss(const struct lp *p)
 {
-    ptrdiff_t K = p->n_tasks, n_bounds = p->n_bounds;
-    double mean = 0.0, variance = 0.0, slope = 0.0, before, *start = p->second.x, *margin = p->work;
-    for (ptrdiff_t k = 0; k < K; k++)
-        mean += p->losses[k] / (double)K;
-    for (ptrdiff_t k = 0; k < K; k++)
-        variance += (p->losses[k] - mean) * (p->losses[k] - mean) / (double)K;
-    double spread = fmax(sqrt(variance), 1e-3 * fabs(mean)), scale = fmax(1e-3 * fabs(p->value), TINY);
-    if (!(spread > 0))
-        spread = 1.0;
-    for (ptrdiff_t k = 0; k < K; k++) {
-        p->slack[k] = 1.0 / (double)K;
+    double mean = 0.0;
+    for (ptrdiff_t k = 0; k < p->n_tasks; k++)
+        mean += p->losses[k] / (double)p->n_tasks;
+    return mean;
+}
+
+/* The standard deviation of the losses, kept above zero. */
+static double spread_of_losses(const struct lp *p)
+{
+    double mean = mean_loss(p), variance = 0.0;
+    for (ptrdiff_t k = 0; k < p->n_tasks; k++)
+        variance += (p->losses[k] - mean) * (p->losses[k] - mean) / (double)p->n_tasks;
+    double spread = fmax(sqrt(variance), 1e-3 * fabs(mean));
+    return spread > 0 ? spread : 1.0;
+}
+
+/* p->first.x, the Newton step from equal weights on mean + variance / (2 spread) of the losses, without the bounds; whether there is one. */
+static int step_on_spread(struct lp *p, double spread)
+{
+    ptrdiff_t n_pairs = p->n_pairs, n_bounds = p->n_bounds;
+    for (ptrdiff_t k = 0; k < p->n_tasks; k++) {
+        p->slack[k] = 1.0 / (double)p->n_tasks;
         p->multiplier[k] = spread;
         p->target[k] = 0.0;
     }
     p->level = 0.0;
-    p->n_pairs = K, p->n_bounds = 0; /* of the tasks alone */
+    p->n_pairs = p->n_tasks, p->n_bounds = 0;
     lp_linearise(p);
     int found = lp_factor(p);
     if (found) {
         lp_newton(p, &p->first);
         lp_refine(p, &p->first);
-        slope = lp_dot(p->n, p->gradient, p->first.x);
     }
-    p->n_pairs = K + n_bounds, p->n_bounds = n_bounds;
+    p->n_pairs = n_pairs, p->n_bounds = n_bounds;
+    return found;
+}
+
+/* x moved by that step where it lowers the worst case, and off the bounds; a least scale for the gap. What Python's `improved` does. */
+static double improve(struct lp *p)
+{
+    double spread = spread_of_losses(p), scale = fmax(1e-3 * fabs(p->value), TINY), *start = p->second.x, *margin = p->work;
+    int found = step_on_spread(p, spread);
     for (ptrdiff_t i = 0; p->lower && i < p->n; i++) {
         double reach = found ? sqrt(spread / p->diagonal[i]) : 1.0 + fabs(p->x[i]);
         margin[i] = fmin(INSIDE * reach, NARROW * (p->upper[i] - p->lower[i]));
@@ -161,27 +177,26 @@ static double improve(struct lp *p)
     lp_evaluate(p);
     if (!found)
         return scale;
-    memcpy(start, p->x, sizeof(double) * (size_t)p->n);
-    before = p->value;
-    for (ptrdiff_t i = 0; i < p->n; i++)
+    double before = p->value, decrease = 1e-3 * fabs(lp_dot(p->n, p->gradient, p->first.x));
+    for (ptrdiff_t i = 0; i < p->n; i++) {
+        start[i] = p->x[i];
         p->x[i] += p->first.x[i];
+    }
     confine(p, p->x, margin);
     lp_evaluate(p);
     if (p->value < before)
-        return fmax(1e-3 * fmax(fabs(slope), fabs(p->value)), TINY);
+        return fmax(fmax(decrease, 1e-3 * fabs(p->value)), TINY);
     memcpy(p->x, start, sizeof(double) * (size_t)p->n);
     lp_evaluate(p);
-    return fmax(scale, 1e-3 * fabs(slope));
+    return fmax(scale, decrease);
 }
 
 /* The first iterate: all pairs with the same product, which fits the adversary's effect; u ~ 1 / s. */
 static void begin(struct lp *p)
 {
     ptrdiff_t K = p->n_tasks;
-    double mean = 0.0, inverse = 0.0, scale = improve(p);
-    for (ptrdiff_t k = 0; k < K; k++)
-        mean += p->losses[k] / (double)K;
-    p->level = p->value + fmax(p->value - mean, scale);
+    double inverse = 0.0, scale = improve(p);
+    p->level = p->value + fmax(p->value - mean_loss(p), scale);
     for (ptrdiff_t k = 0; k < K; k++) {
         p->multiplier[k] = p->level - p->losses[k];
         inverse += 1.0 / p->multiplier[k];
@@ -280,7 +295,8 @@ static int take(struct lp *p, Py_buffer *views)
     p->n = views[4].len / (Py_ssize_t)number;
     p->n_pairs = views[5].len / (Py_ssize_t)number;
     p->n_bounds = 0;
-    p->rows = views[0].buf, p->offset = views[1].buf, p->x = views[4].buf, p->slack = views[5].buf, p->multiplier = views[6].buf;
+    p->rows = views[0].buf, p->offset = views[1].buf;
+    p->x = views[4].buf, p->slack = views[5].buf, p->multiplier = views[6].buf;
     if (views[2].len) {
         p->lower = views[2].buf, p->upper = views[3].buf;
         for (ptrdiff_t i = 0; i < p->n && views[2].len == views[4].len && views[3].len == views[4].len; i++)
