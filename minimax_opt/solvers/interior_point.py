@@ -15,6 +15,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
+from minimax_opt import checks
 from minimax_opt.arrays import Array
 from minimax_opt.problem import Point, Problem
 from minimax_opt.result import Status
@@ -80,6 +81,8 @@ class InteriorPoint(Solver):
     ----------
     correctors : int
         At most so many centrality correctors an iteration; each costs one more solve with the same factor.
+    native : bool
+        Whether small linear programs may be solved in C, where that is built: see the notes.
 
     Notes
     -----
@@ -97,6 +100,7 @@ class InteriorPoint(Solver):
     """
 
     correctors: int = 2
+    native: bool = True
 
     name: ClassVar[str] = "interior-point"
     on_host: ClassVar[bool] = True
@@ -104,8 +108,8 @@ class InteriorPoint(Solver):
     certifies_itself: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if not isinstance(self.correctors, int) or isinstance(self.correctors, bool) or self.correctors < 0:
-            raise ValueError(f"`correctors` must be an integer >= 0, got {self.correctors!r}.")
+        checks.integer("correctors", self.correctors, 0)
+        checks.boolean("native", self.native)
 
     def refuses(self, problem: Problem) -> str | None:
         """Domains but boxes and simplices, losses that are not convex, tasks without Hessians."""
@@ -151,7 +155,7 @@ class InteriorPoint(Solver):
 
     def step(self, problem: Problem, state: InteriorPointState) -> InteriorPointState:
         """One Newton step from one factorisation; the first call finds the centre first, or solves a small linear program."""
-        if state.linear is None and is_small_program(problem, state):
+        if self.native and state.linear is None and is_small_program(problem, state):
             solved = solved_program(problem, state, _begin(state).iterate if state.warm else None, self.correctors)
             if solved is not None:
                 return solved

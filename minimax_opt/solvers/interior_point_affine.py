@@ -78,7 +78,7 @@ def _run(
     slack, multiplier = np.empty((2, n_pairs)) if first is None else np.array((first.slack, first.multiplier))
     at_zero = problem.at(np.zeros_like(x)) if start.x.any() else start
     lower, upper = (NO_BOUNDS, NO_BOUNDS) if rows is None else (rows.lower, rows.upper)
-    iterations, factorisations, level, estimate = library.linear_program(
+    iterations, level, estimate, factorisations = library.linear_program(
         np.ascontiguousarray(to_host(start.jacobian()), dtype=float),
         np.ascontiguousarray(at_zero.losses, dtype=float),
         np.ascontiguousarray(lower),

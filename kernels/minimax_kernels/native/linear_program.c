@@ -313,8 +313,8 @@ const char linear_program_doc[] =
     "Minimise max_k <G_k, x> + c_k by the interior point; float64 arrays that are contiguous.\n\n"
     "G has shape (K, n), c (K,), lower and upper (n,), or (0,) for no bounds. x (n,), slack and multiplier, (K + finite bounds,) each, are\n"
     "written to; with `warm` they and `level` are the first iterate, else x alone is. Ends where the estimated gap is at most\n"
-    "max(tol |value|, atol), with min(atol, coarsest |value|) in place of atol where |value| > atol. Returns (iterations, factorisations,\n"
-    "level, estimated gap); iterations is -1 where that was not reached, and the arrays then hold nothing of use.";
+    "max(tol |value|, atol), with min(atol, coarsest |value|) in place of atol where |value| > atol. Returns (iterations, level, estimated\n"
+    "gap, factorisations); iterations is -1 where that was not reached, and the arrays then hold nothing of use.";
 
 PyObject *linear_program(PyObject *module, PyObject *args)
 {
@@ -339,7 +339,7 @@ PyObject *linear_program(PyObject *module, PyObject *args)
         set_bounds(&p);
         done = iterate(&p, &target, most, warm, &estimate);
         Py_END_ALLOW_THREADS
-        result = Py_BuildValue("iidd", done, p.factorisations, p.level, estimate);
+        result = Py_BuildValue("iddi", done, p.level, estimate, p.factorisations);
     }
     free(memory);
     for (int i = 0; i < 7; i++)
