@@ -11,8 +11,9 @@ The gradients of the tasks come from their Gram matrices, at K n^2 operations wh
 themselves, because Gram forms cancel where residuals are small beside the data.
 
 Unless the Gram matrices are very large, the first step is the whole iteration, in C and on the Gram form around x0
-(:meth:`GramModel.solve_in_c`): it spares Python's time, and a pass over the rows for each iterate. Its x and w are judged by the losses themselves, like any; where those ask for more, the second step
-does it again around the new x, where less cancels, and then the steps here go on.
+(:meth:`GramModel.solve_in_c`): it spares Python's time, and a pass over the rows for each iterate. Its x and w are judged by the losses
+themselves, like any; where those ask for more, the second step does it again around the new x, where less cancels, and then the steps
+here go on.
 """
 
 from __future__ import annotations
