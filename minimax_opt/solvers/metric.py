@@ -71,7 +71,7 @@ class Metric:
                 np.concatenate([old[-MEMORY + 1 :], new]) for old, new in zip((self._S, self._Y), pair, strict=True)
             )
         cross = self._S @ self._Y.T
-        self._R = np.triu(cross)
+        self._R = cross  # whose upper triangle is meant
         self._middle = self._Y @ self._Y.T
         self._middle.flat[:: len(cross) + 1] += cross.diagonal()
 

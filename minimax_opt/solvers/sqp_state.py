@@ -96,9 +96,11 @@ class SQPState(State):
         losses at x0, since the value itself runs away where there is no minimum.
         """
         point, within = self.point, self.target.gap(self.point.value)
-        optimality = point.optimality(self.weights)
+        residual, slack = point.optimality_parts(self.weights)
+        optimality, mu = residual + slack, problem.strong_convexity
         stationary = optimality <= self.target.gap(min(abs(point.value), 1.0 + self.scale))
-        self.certify = problem.convex and point.value - strong_convexity_bound(point, self.weights) <= within
+        near = problem.convex and mu > 0 and slack + residual**2 / (2 * mu) <= within  # but for rounding, which takes a look at the rows
+        self.certify = near and point.value - strong_convexity_bound(point, self.weights) <= within
         curved = problem.has_hessian or matrix_free(problem)
         if not self.certify and problem.convex and curved and self.decrease <= within:
             self.waited += 1

@@ -11,6 +11,7 @@ from minimax_opt.arrays import HOST, Array, Host
 from minimax_opt.tasks.row_data import RowData
 
 FEW = 1 << 13  # numbers in the rows, up to which none is skipped
+MAX_RUNS = 64  # of rows with weight, beyond which skipping the others does not pay
 
 
 class HostRows(RowData):
@@ -138,9 +139,7 @@ class HostRows(RowData):
         few = self.n_rows * self.n_variables <= FEW
         if few or np.count_nonzero(weights) in (0, self.n_tasks):
             return [(0, self.n_rows)]
-        active = np.flatnonzero(weights)
-        breaks = np.flatnonzero(np.diff(active) > 1)
-        if len(breaks) >= 64:
-            return [(0, self.n_rows)]
-        first, last = np.append(active[0], active[breaks + 1]), np.append(active[breaks], active[-1])
-        return list(zip(self.offsets[first].tolist(), self.offsets[last + 1].tolist(), strict=True))
+        edges = np.zeros(self.n_tasks + 2, dtype=bool)  # a task of no weight at both ends
+        edges[1:-1] = weights != 0
+        bounds = self.offsets[np.flatnonzero(edges[1:] != edges[:-1])].tolist()  # where a run begins, where it ends, ...
+        return list(zip(bounds[::2], bounds[1::2], strict=True)) if len(bounds) <= 2 * MAX_RUNS else [(0, self.n_rows)]
