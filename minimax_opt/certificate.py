@@ -107,7 +107,7 @@ def certify(point: Point, weights: Array, target: float = np.inf) -> Certificate
     for kind, bound in BOUNDS.items():
         if kind == "sharpness" and best.kind in CURVATURE:  # which is rarely weaker, and never so dear
             continue
-        aim = (target + allowance,) if kind == ITERATIVE else ()
+        aim = (target + allowance,) if kind in CURVATURE else ()
         value = bound(point, weights, *aim) - allowance
         if np.isfinite(value) and not value <= best.lower_bound:
             best = Certificate(value, kind, REASONS[kind])
@@ -177,13 +177,12 @@ def _share_of(g: Host, inner: Host, low: Host, high: Host) -> float | None:
     return float(np.max(over[outside] / (over[outside] - over_inner[outside]), initial=0.0))
 
 
-ITERATIVE = "matrix-free curvature"  # ends early where the target is reached, or out of reach
-CURVATURE = (ITERATIVE, "curvature")
+CURVATURE = "matrix-free curvature", "curvature"  # which end early where the target is reached, or out of reach
 BOUNDS = {
     "strong convexity": strong_convexity_bound,
     "linearisation": linearisation_bound,
     "duality": dual_bound,
-    ITERATIVE: krylov_bound,
+    "matrix-free curvature": krylov_bound,
     "curvature": curvature_bound,
     "sharpness": sharpness_bound,
     "shift of weights": shift_bound,

@@ -12,7 +12,7 @@ generalised self-concordance of Bach, Electronic Journal of Statistics 4, 2010, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 
 import numpy as np
@@ -26,8 +26,10 @@ from minimax_opt.regularizers import Ridge
 NEGLIGIBLE = 0.1  # nu kappa up to which omega is within 4 % of nu^2/2, so that a rough kappa will do
 
 
-def curvature_bound(point: Point, weights: Array) -> float:
+def curvature_bound(point: Point, weights: Array, target: float = np.inf) -> float:
     """G(x) - omega(nu, kappa), the best over some G; -inf where the Hessian is unknown or singular, or nu kappa >= 1.
+
+    An upper bound on kappa serves where it reaches `target`: the exact kappa takes a product with all rows.
 
     In Jacobi scaling, which makes badly scaled columns cost nothing, H has a rounding error of a few n units, and g one of a few units
     of sqrt(n F), F the scale of the losses (|g_j| <= sqrt(H_jj) |v| with |v|^2 about F, by Cauchy). Both are allowed for, and so is what
@@ -52,14 +54,17 @@ def curvature_bound(point: Point, weights: Array) -> float:
     if smallest <= 4 * noise:
         return _singular_curvature_bound(point, weights, hessian)
     trust = float(np.sqrt(1 - noise / smallest))
-    rough = _rough_self_concordance(point, weights, factor, scale) / trust
-    exact = cache(lambda: point.inner.self_concordance(weights, scale[:, None] * factor) / trust)
+    *roughs, exact = _self_concordances(point, weights, factor, scale)
     rounding = 4 * eps * np.sqrt(len(scale) * magnitude(point) / smallest) + point.rounding(weights).newton
 
     def below(g: Minorant) -> float:
         half, _ = lapack.dtrtrs(factor, g.gradient / scale, lower=True)
         nu = float(np.linalg.norm(half)) + rounding + float(np.linalg.norm(g.rounding / scale)) / np.sqrt(smallest)
-        return g.value - decrement(nu / trust, rough if nu * rough <= NEGLIGIBLE else exact())
+        for rough in roughs:
+            value = g.value - decrement(nu / trust, rough() / trust)
+            if nu * rough() <= NEGLIGIBLE or value >= target:
+                return value
+        return g.value - decrement(nu / trust, exact() / trust)
 
     bound = max(below(g) for g in curved_minorants(point, weights, hessian))
     if problem.simple is not None and not problem.simple.separable and exact() == 0.0:
@@ -69,17 +74,26 @@ def curvature_bound(point: Point, weights: Array) -> float:
     return bound
 
 
-def _rough_self_concordance(point: Point, weights: Array, factor: Host, scale: Host) -> float:
-    """T |L^{-1}|_F >= T |h| / |h|_H, for H = LL' with L = diag(scale) `factor` and |D^3 F_w[h,h,h]| <= T |h| D^2 F_w[h,h].
+def _self_concordances(point: Point, weights: Array, factor: Host, scale: Host) -> list[Callable[[], float]]:
+    """Upper bounds on kappa for H = LL', L = diag(scale) `factor`, each better and dearer than the one before: the last takes all rows.
 
-    An upper bound on kappa that takes n^3/3 multiplications and no product with the rows; inf where those are fewer.
+    Where those are no fewer than variables, T |L^{-1}| >= T |h| / |h|_H comes first, with |D^3 F_w[h,h,h]| <= T |h| D^2 F_w[h,h] and
+    |L^{-1}|^2 = |S| for S = L^{-1}L^{-T}, which is bounded by trace S, then by |S^4|_F^(1/4) <= n^(1/8) |S|.
     """
     bound, rows = point.inner.third_derivative_bound(weights), point.problem.tasks.n_rows
-    if bound == 0.0:  # quadratics
-        return 0.0
-    if bound == np.inf or (rows is not None and rows < len(scale)):
-        return np.inf
-    return bound * norm(lapack.dtrtri(factor, lower=True)[0] / scale)
+    kappas = [lambda: point.inner.self_concordance(weights, scale[:, None] * factor)]
+    if 0.0 < bound < np.inf and (rows is None or rows >= len(scale)):
+        inverse = lapack.dtrtri(factor, lower=True)[0] / scale
+        length = norm(inverse)
+        kappas[:0] = [lambda: bound * length, lambda: bound * length * _spectral_bound(inverse / length)]
+    return [cache(kappa) for kappa in kappas]
+
+
+def _spectral_bound(inverse: Host) -> float:
+    """|S^4|_F^(1/8) >= |S|^(1/2) for S = L^{-1}L^{-T} of trace 1, with room for the rounding of the powers: about n eps, while |S| >= 1/n."""
+    S = inverse @ inverse.T
+    S = S @ S
+    return float(norm(S @ S) ** 0.125 * (1 + len(S) ** 3 * np.finfo(float).eps))
 
 
 def _flat_directions(point: Point) -> Host | None:

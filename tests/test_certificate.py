@@ -125,12 +125,38 @@ def test_a_rough_constant_of_self_concordance_is_too_large_but_loses_little(name
     res, problem = solution(case), problem_of(case)
     point = problem.at(res.x + distance * np.random.default_rng(0).standard_normal(case.n_variables))
     value, bound = point.weighted_value(res.weights), curvature_bound.curvature_bound(point, res.weights)
-    monkeypatch.setattr(curvature_bound, "_rough_self_concordance", lambda *_: np.inf)
+    ladder = curvature_bound._self_concordances
+    monkeypatch.setattr(curvature_bound, "_self_concordances", lambda *parts: ladder(*parts)[-1:])
     exact = curvature_bound.curvature_bound(point, res.weights)
     if not np.isfinite(exact):
         assert bound == exact
         return
     assert value - exact <= value - bound <= 1.05 * (value - exact)
+    monkeypatch.setattr(curvature_bound, "_self_concordances", ladder)
+    target = value - 2.0 * (value - exact)
+    assert target <= curvature_bound.curvature_bound(point, res.weights, target) <= exact
+
+
+@pytest.mark.parametrize("name", ["logistic", "poisson", "multinomial"])
+def test_constants_of_self_concordance_fall_towards_the_exact_one(name):
+    case, rng = problems.NAMED[name], np.random.default_rng(0)
+    point, weights = problem_of(case).at(0.1 * rng.standard_normal(case.n_variables)), solution(case).weights
+    hessian = point.hessian(weights) + np.eye(case.n_variables)
+    scale = np.sqrt(hessian.diagonal())
+    factor = np.linalg.cholesky(hessian / np.outer(scale, scale))
+    kappas = [kappa() for kappa in curvature_bound._self_concordances(point, weights, np.asfortranarray(factor), scale)]
+    assert len(kappas) == 3
+    assert kappas == sorted(kappas, reverse=True)
+
+
+@given(st.integers(1, 30), st.floats(0.0, 12.0), st.integers(0, 10**6))
+def test_a_power_bounds_the_largest_singular_value(n, decades, seed):
+    rng = np.random.default_rng(seed)
+    turn, _ = np.linalg.qr(rng.standard_normal((n, n)))
+    matrix = turn * 10.0 ** (-decades * rng.random(n))
+    matrix /= np.linalg.norm(matrix)
+    largest = np.linalg.norm(matrix, 2)
+    assert largest * (1 - 1e-14) <= curvature_bound._spectral_bound(matrix) <= 1.001 * n**0.125 * largest
 
 
 @pytest.mark.parametrize("ambiguity", list(problems.SETS.values()), ids=list(problems.SETS))

@@ -156,6 +156,7 @@ def _search(problem: Problem, state: SQPState) -> tuple[float, Point] | None:
     aim = point.value - 1e-4 * state.decrease + slack
     trial = full = problem.at(point.x + state.direction)
     weights, direction, curvature = state.weights, state.direction, state.curvature
+    gain = 0.0
     for _ in range(CORRECTIONS if problem.n_tasks > 1 else 0):
         if not trial.finite or trial.value <= aim:
             break
@@ -163,7 +164,9 @@ def _search(problem: Problem, state: SQPState) -> tuple[float, Point] | None:
         risen = trial.losses + (trial.penalty - point.penalty) - state.gradients @ state.direction
         _minimise_model(problem, state, risen)
         trial = problem.at(point.x + state.direction)
-        if not trial.value < last.value:
+        before, gain = gain, last.value - trial.value
+        left = gain**2 / (before - gain) if gain < before else np.inf  # what more corrections gain: a geometric series
+        if not gain > 0.0 or trial.value - left > aim:
             break
     if trial.finite and trial.value <= aim:
         return 1.0, trial
