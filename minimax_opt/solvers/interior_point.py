@@ -25,7 +25,7 @@ from minimax_opt.solvers.interior_point_adversary import Adversary
 from minimax_opt.solvers.interior_point_affine import is_small_program, solved_program
 from minimax_opt.solvers.interior_point_domain import SUPPORTED, DomainRows
 from minimax_opt.solvers.interior_point_iterate import Step
-from minimax_opt.solvers.interior_point_kkt import Linearisation
+from minimax_opt.solvers.interior_point_kkt import STILL, Linearisation
 from minimax_opt.solvers.interior_point_move import lengths_of, limits_of, moved, next_damping, search, snapped
 from minimax_opt.solvers.interior_point_rows import first_rows
 from minimax_opt.solvers.interior_point_start import first_iterate, improved, warm_iterate, with_domain
@@ -75,7 +75,7 @@ class InteriorPointState(State):
 
 @dataclass
 class InteriorPoint(Solver):
-    """Primal-dual interior point: about ten iterations, each with one Jacobian, one weighted Hessian and one Cholesky factor.
+    """Primal-dual interior point: about ten iterations, each with one Jacobian, at most one weighted Hessian and one Cholesky factor.
 
     Parameters
     ----------
@@ -173,7 +173,11 @@ class InteriorPoint(Solver):
             return replace(state, point=point)
         new = old.at(moved(problem, old, step, (lengths[0] * share, lengths[1] * share), point))
         weights = old.adversary.member(new.u)
-        estimate = new.gap(weights) + old.decrement(new.gradient)
+        gap, left = new.gap(weights), old.decrement(new.gradient)
+        estimate = gap + left
+        damping = next_damping(state.damping, share, problem.tasks.has_upper_hessian)
+        if not new.exact and damping == state.damping == 0.0 and left <= STILL * gap:
+            new.hessian = old.hessian  # which is as good as new
         if new.domain is not None and estimate <= goal:
             point, estimate = snapped(problem, new, estimate, goal)
         far = min(abs(estimate), state.start.value - state.lowest)  # while x runs to a far minimum, the estimate grows
@@ -187,7 +191,7 @@ class InteriorPoint(Solver):
             certify=estimate <= goal,
             status=_ending(problem, state.start, point, stalled),
             linear=new,
-            damping=next_damping(state.damping, share, problem.tasks.has_upper_hessian),
+            damping=damping,
             least=min(estimate, state.least),
             lowest=min(point.value, state.lowest) if progress else state.lowest,
             idle=idle,

@@ -29,6 +29,7 @@ from minimax_opt.solvers.interior_point_factor import Factor
 from minimax_opt.solvers.interior_point_iterate import Iterate, Right, Step
 
 BLOCK = 40_000  # numbers of a block of rows, which fit in the cache
+STILL = 3e-3  # share of the gap that F_w may still fall by after a step, up to which the next step does with the same Hessian
 TRUSTED = 0.25  # share of a weight that the ball's second-order correction may move it by
 
 
@@ -44,11 +45,14 @@ class Linearisation:
         Sum of the products of the pairs: the duality gap where all residuals vanish.
     exact : bool
         Whether the linearised losses are the losses.
+    hessian : ndarray, shape (n, n), or None
+        Hess F_w(x), by default that at this iterate; from the first factorisation on, unless an older one is given for it.
     softness : ndarray, shape (K,), or float
         What is added to the stiffness of u: 0, unless the losses themselves give way to the weights.
     """
 
     softness: Host | float = 0.0
+    hessian: Host | None = None
 
     def __init__(self, adversary: Adversary, iterate: Iterate, rows: DomainRows | None = None) -> None:
         self.adversary, self.iterate = adversary, iterate
@@ -105,7 +109,8 @@ class Linearisation:
         self.d = 1.0 / (stiffness + self.softness)
         self.d_sum = float(np.add.reduce(self.d))
         self.mean = self.level_slope = (self.d @ self.rows) / self.d_sum
-        self.hessian = self.curvature(upper)
+        if self.hessian is None or upper:
+            self.hessian = self.curvature(upper)
         matrix = self.hessian.copy()
         if adversary.ball is not None:
             self._regress_on_ball()

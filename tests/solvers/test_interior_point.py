@@ -64,6 +64,16 @@ def test_converges_in_few_iterations(case):
     assert result.nit <= 20
 
 
+@pytest.mark.parametrize("regularizer", [mo.Ridge(1e-3), mo.L1(1e-2)])
+def test_late_steps_share_a_hessian_and_still_converge_fast(regularizer):
+    rng = np.random.default_rng(0)
+    tasks = mo.LogisticTasks(rng.standard_normal((6, 80, 10)), rng.integers(0, 2, (6, 80)))
+    res = mo.minimize_max(tasks, regularizer=regularizer, method="interior-point", tol=1e-10)
+    assert res.success
+    assert res.nit <= 10
+    assert res.nhev < res.nit  # the start's and the certificate's included
+
+
 @pytest.mark.parametrize("name", ["lsq", "logistic", "lsq / chi2", "chebyshev"])
 def test_lower_bound_is_valid_at_every_iterate(name):
     case = problems.NAMED[name]
