@@ -66,9 +66,8 @@ def chi_square_weights(losses: Host, prior: Host, radius: float) -> Host:
         return simplex_weights(losses, prior)
     g, q, index = _standardized(losses, prior)
     ordered, bound = np.sort(g)[::-1].tolist(), 1.0 + 2.0 * radius
-    low, high = 0, len(ordered)
+    low, high, middle = 0, len(ordered), len(ordered) - 1  # all tasks first: a small ball has no others
     while high - low > 1:
-        middle = (low + high) // 2
         x = np.maximum(g - ordered[middle], 0.0)
         largest = -ordered[middle]
         if largest > 0.0:
@@ -76,6 +75,7 @@ def chi_square_weights(losses: Host, prior: Host, radius: float) -> Host:
         first = float(q @ x)
         inside = largest == 0.0 or float(q @ (x * x)) >= bound * first * first
         low, high = (middle, high) if inside else (low, middle)
+        middle = (low + high) // 2
     support = q * (g >= ordered[low])
     mass = float(np.add.reduce(support))
     deviation = (g - float(support @ g) / mass) * (support > 0.0)

@@ -200,9 +200,14 @@ class Linearisation:
             du -= d_eta * self.slope
         du += right.rows
         du *= self.d
-        slack = du if adversary.cap is None else np.concatenate((du, self.cap_residual - du))
-        if adversary.ball is not None:
-            slack = np.append(slack, right.ball - float(self.slope @ du))
+        slack = du
+        if adversary.n_pairs > adversary.n_tasks:
+            slack = np.empty(adversary.n_pairs)
+            slack[: adversary.n_tasks] = du
+            if adversary.cap is not None:
+                slack[adversary.n_tasks : 2 * adversary.n_tasks] = self.cap_residual - du
+            if adversary.ball is not None:
+                slack[-1] = right.ball - float(self.slope @ du)
         push = right.push if self.domain is None else right.push[: adversary.n_pairs]
         multiplier = push - self.ratio * slack
         if adversary.ball is not None:
