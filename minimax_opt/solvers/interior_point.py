@@ -177,7 +177,7 @@ class InteriorPoint(Solver):
         estimate = gap + left
         damping = next_damping(state.damping, share, problem.tasks.has_upper_hessian)
         if not new.exact and damping == state.damping == 0.0 and left <= STILL * gap:
-            new.hessian = old.hessian  # which is as good as new
+            new.older = old.hessian
         if new.domain is not None and estimate <= goal:
             point, estimate = snapped(problem, new, estimate, goal)
         far = min(abs(estimate), state.start.value - state.lowest)  # while x runs to a far minimum, the estimate grows

@@ -45,14 +45,14 @@ class Linearisation:
         Sum of the products of the pairs: the duality gap where all residuals vanish.
     exact : bool
         Whether the linearised losses are the losses.
-    hessian : ndarray, shape (n, n), or None
-        Hess F_w(x), by default that at this iterate; from the first factorisation on, unless an older one is given for it.
+    older : ndarray, shape (n, n), or None
+        The Hessian of an earlier iterate, which still fits: then none is formed at this one.
     softness : ndarray, shape (K,), or float
         What is added to the stiffness of u: 0, unless the losses themselves give way to the weights.
     """
 
     softness: Host | float = 0.0
-    hessian: Host | None = None
+    older: Host | None = None
 
     def __init__(self, adversary: Adversary, iterate: Iterate, rows: DomainRows | None = None) -> None:
         self.adversary, self.iterate = adversary, iterate
@@ -109,8 +109,7 @@ class Linearisation:
         self.d = 1.0 / (stiffness + self.softness)
         self.d_sum = float(np.add.reduce(self.d))
         self.mean = self.level_slope = (self.d @ self.rows) / self.d_sum
-        if self.hessian is None or upper:
-            self.hessian = self.curvature(upper)
+        self.hessian = self.curvature(upper) if self.older is None or upper else self.older
         matrix = self.hessian.copy()
         if adversary.ball is not None:
             self._regress_on_ball()

@@ -99,7 +99,9 @@ class SQPState(State):
         residual, slack = point.optimality_parts(self.weights)
         optimality, mu = residual + slack, problem.strong_convexity
         stationary = optimality <= self.target.gap(min(abs(point.value), 1.0 + self.scale))
-        near = problem.convex and mu > 0 and slack + residual**2 / (2 * mu) <= within  # but for rounding, which takes a look at the rows
+        near = (
+            problem.convex and mu > 0 and slack + residual**2 / (2 * mu) <= within
+        )  # but for rounding, which takes a look at the rows
         self.certify = near and point.value - strong_convexity_bound(point, self.weights) <= within
         curved = problem.has_hessian or matrix_free(problem)
         if not self.certify and problem.convex and curved and self.decrease <= within:
