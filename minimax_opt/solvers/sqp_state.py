@@ -74,16 +74,21 @@ class SQPState(State):
     failures: int = 0
     best_value: float = np.inf
     best_optimality: float = np.inf
+    _rounding: tuple[Any, float] = (None, 0.0)
 
     @property
     def rounding(self) -> float:
         """Below this a difference of two values is rounding."""
-        return 8 * EPS * float(np.abs(self.point.losses).max())
+        if self._rounding[0] is not self.point:
+            self._rounding = (self.point, 8 * EPS * float(np.abs(self.point.losses).max()))
+        return self._rounding[1]
 
     def slow(self, problem: Problem) -> bool:
         """Whether a Hessian pays: at this rate, more iterations are left than it costs and Newton's method takes after it."""
+        if len(self.decreases) <= WINDOW or not problem.has_hessian:
+            return False
         within = max(self.target.gap(self.point.value), self.rounding, TINY)
-        if not problem.has_hessian or len(self.decreases) <= WINDOW or self.decrease <= within:
+        if self.decrease <= within:
             return False
         rate = np.log(max(self.decreases[-1 - WINDOW], TINY) / self.decrease) / WINDOW
         return bool(np.log(self.decrease / within) > max(rate, 1e-3) * (3 + 2 * hessian_cost(problem)))

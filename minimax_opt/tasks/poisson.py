@@ -14,9 +14,13 @@ class PoissonLoss:
     def __init__(self, z: Array, b: Array) -> None:
         with np.errstate(over="ignore"):
             self._mean = numeric_library(z).exp(z)
-        self._b = b
-        part = b * z
-        self.value, self.size = self._mean - part, self._mean + abs(part)
+        self._b, self._part = b, b * z
+        self.value = self._mean - self._part
+
+    @property
+    def size(self) -> Array:
+        """The terms that :attr:`value` is a difference of, added."""
+        return self._mean + abs(self._part)
 
     def first(self) -> Array:
         """exp(z) - b."""
