@@ -197,3 +197,16 @@ def test_dependent_columns(kind):
 def test_tasks_without_a_conjugate_have_no_bound():
     tasks = mo.LogisticTasks([np.eye(2)], [[0, 1]])
     assert dual_bound(point_at(tasks, np.zeros(2)), np.ones(1)) == -np.inf
+
+
+@pytest.mark.parametrize("name", ["none", "ridge", "l1"])
+def test_tasks_without_weight_play_no_part(name):
+    """One task of five has the weight: the bound is that of the task alone, from its rows alone."""
+    rng, regularizer = np.random.default_rng(0), REGULARIZERS[name]
+    tasks = mo.HuberTasks(rng.standard_normal((5, ROWS, N)), 3 * rng.standard_normal((5, ROWS)))
+    weights = np.eye(5)[2]
+    x = minimiser(tasks, weights, regularizer) + 1e-3 * rng.standard_normal(N)
+    point, alone = (point_at(part, x, regularizer) for part in (tasks, tasks.subset(np.array([2]))))
+    assert point.inner.duals(weights, np.zeros(N))[0].n_rows == ROWS
+    assert dual_bound(point, weights) == pytest.approx(dual_bound(alone, np.ones(1)), rel=1e-12)
+    assert np.isfinite(dual_bound(point, weights))
