@@ -29,7 +29,6 @@ from minimax_opt.tasks.base import Evaluation, Rounding
 from minimax_opt.tasks.row_dual import RowDual
 from minimax_opt.tasks.row_family import RowFamily
 
-
 FEWER = 3  # times fewer rows with weight than rows: then a copy of those pays for the many vectors of a dual bound
 
 
