@@ -69,6 +69,17 @@ class MirrorProx(Solver):
     geometry : {"auto", "entropic", "euclidean"}
         D; "auto" is entropic, or Euclidean where only that exists (chi-square).
 
+    Notes
+    -----
+    Without restarts, entropic, on the simplex with a uniform prior and from uniform weights: for convex L-smooth losses with |grad f_j - grad f_k| <= D,
+    and steps that pass the test above, which every eta <= 1/Lambda does,
+
+    .. math:: F(\bar x_T) - F^* \le \frac{R^2/(2\tau) + \tau \ln K}{\eta_1 + \dots + \eta_T}, \qquad
+              \Lambda = L\tau/2 + \sqrt{(L\tau)^2/4 + D^2/4} \le L\tau + D/2,
+
+    with R = |x_0 - x*|; tau = R/sqrt(2 ln K) and eta = 1/(L tau + D/2) give (L R^2 + D R sqrt(ln K/2))/T. Proof: theorem M3 in
+    `docs/theory/mirror-ascent.md`; as functions: :mod:`minimax_opt.theory.mirror`.
+
     References
     ----------
     Nemirovski, "Prox-method with rate of convergence O(1/t) ...", SIAM J. Optim. 15 (2004). Applegate, Hinder, Lu and Lubin,

@@ -1,0 +1,68 @@
+"""Every iterate of a first-order method, without stopping tests and certificates: what a bound for every T is checked against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from minimax_opt import checks
+from minimax_opt.arrays import HOST, Host
+from minimax_opt.domains import Domain
+from minimax_opt.problem import Problem
+from minimax_opt.solvers.base import Solver, Target
+from minimax_opt.tasks.base import Tasks
+
+
+def states(solver: Solver, tasks: Tasks, x0: Host, horizon: int, domain: Domain | None = None) -> Iterator[Any]:
+    """The states after 0, 1, ..., `horizon` steps of `solver`; fewer where it stops by itself.
+
+    Parameters
+    ----------
+    solver : Solver
+        With the options of a theorem: ``SoftmaxGD(step_size="theory", ...)``.
+    tasks : Tasks
+        Over NumPy float64.
+    x0 : array, shape (n,)
+    horizon : int
+        Steps, >= 0.
+    domain : Domain, optional
+
+    Yields
+    ------
+    State
+        ``state.point.x`` is the candidate of the iterate and ``state.point.value`` its worst loss.
+
+    Raises
+    ------
+    ValueError
+        For a method that refuses the problem, or wrong arguments.
+
+    Examples
+    --------
+    >>> import minimax_opt as mo
+    >>> from minimax_opt.solvers import SoftmaxGD
+    >>> tasks = mo.AffineTasks([[1.0], [-1.0]], [0.0, 0.0])
+    >>> path = states(SoftmaxGD(smoothing=0.1, step_size=0.25), tasks, np.array([1.0]), 3)
+    >>> [round(state.point.value, 6) for state in path]
+    [1.0, 0.75, 0.5, 0.250023]
+    """
+    x0, n = checks.vector("x0", x0, tasks.n_variables), len(x0)
+    checks.integer("horizon", horizon, 0)
+    bound = None if domain is None else domain.bind(n, HOST)
+    n_tasks = tasks.n_tasks or len(tasks(x0))
+    problem = Problem(tasks, n_tasks, n, domain=bound, convex=tasks.convex, strong_convexity=tasks.strong_convexity)
+    refusal = solver.refuses(problem)
+    if refusal:
+        raise ValueError(f"`solver` {refusal}")
+    state = solver.init(problem, problem.at(problem.project(x0)), None, Target(0.0, 0.0), np.random.default_rng(0))
+    yield state
+    for _ in range(horizon):
+        if state.status is not None or not state.point.finite:
+            return
+        state = solver.step(problem, state)
+        yield state
+
+
+__all__ = ["states"]
