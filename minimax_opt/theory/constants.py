@@ -31,6 +31,7 @@ from minimax_opt.tasks.rows import RowTasks
 from minimax_opt.theory.curvature_range import largest_second
 
 PAIR_FLOPS = 1e10  # of the eigenvalues of all P_j - P_k
+PAIRS = 2000  # tasks up to which every pair is looked at
 
 
 class Constants(NamedTuple):
@@ -52,9 +53,10 @@ class Constants(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """Of all tasks: gradients in at + B(0, L r) and in middle + B(0, spread)."""
+    """Of all tasks: gradients in at + B(0, wrong + L r), and in middle + B(0, spread)."""
 
     at: Host
+    wrong: Host
     smoothness: Host
     middle: Host
     spread: Host
@@ -94,14 +96,14 @@ def constants(tasks: Tasks, center: Any, radius: float) -> Constants:
     if isinstance(tasks, AffineTasks):
         slopes = to_host(tasks.slopes())
         flat = np.zeros(len(slopes))
-        parts, differences = Parts(slopes, flat, slopes, flat), np.zeros((len(slopes),) * 2)
+        parts, differences = Parts(slopes, flat, flat, slopes, flat), None
     elif isinstance(tasks, QuadraticTasks):
         parts, differences = _quadratic(tasks, c, r)
     elif isinstance(tasks, (RowTasks, MultinomialTasks)):
         parts, differences = _rows(tasks, c, r)
     else:
         raise TypeError(f"`tasks` must be a structured family, whose constants are known, got {type(tasks).__name__}.")
-    return _combine(parts, differences, r)
+    return _combine(parts, differences, r) if tasks.n_tasks <= PAIRS else _many(parts, r)
 
 
 def radius_bound(x0: Any, x: Any, *, gap: float, strong_convexity: float) -> float:
@@ -131,38 +133,50 @@ def radius_bound(x0: Any, x: Any, *, gap: float, strong_convexity: float) -> flo
     return norm(start - end) + error
 
 
-def _combine(parts: Parts, differences: Host, r: float) -> Constants:
-    lengths = np.minimum(_norms(parts.at) + _times(parts.smoothness, r), _norms(parts.middle) + parts.spread)
-    apart = np.minimum(
-        _distances(parts.at) + _times(differences, r), _distances(parts.middle) + parts.spread[:, None] + parts.spread
-    )
+def _lengths(parts: Parts, r: float) -> Host:
+    """A bound on the gradients of every task."""
+    near = _norms(parts.at) + parts.wrong + _times(parts.smoothness, r)
+    return np.minimum(near, _norms(parts.middle) + parts.spread)
+
+
+def _many(parts: Parts, r: float) -> Constants:
+    """For many tasks: the differences of their gradients lie within twice the radius of a ball round their mean."""
+    lengths, moved = _lengths(parts, r), _lengths(parts._replace(at=parts.at - parts.at.mean(0), middle=parts.middle - parts.middle.mean(0)), r)
+    return Constants(float(parts.smoothness.max()), float(lengths.max()), 2.0 * float(min(lengths.max(), moved.max())))
+
+
+def _combine(parts: Parts, differences: Host | None, r: float) -> Constants:
+    lengths, wrong, spread = _lengths(parts, r), parts.wrong, parts.spread
+    apart = _distances(parts.middle) + spread[:, None] + spread
+    if differences is not None:
+        apart = np.minimum(apart, _distances(parts.at) + wrong[:, None] + wrong + _times(differences, r))
     apart = np.minimum(apart, lengths[:, None] + lengths)
     np.fill_diagonal(apart, 0.0)
     return Constants(float(parts.smoothness.max()), float(lengths.max()), float(apart.max()))
 
 
-def _quadratic(tasks: QuadraticTasks, c: Host, r: float) -> tuple[Parts, Host]:
+def _quadratic(tasks: QuadraticTasks, c: Host, r: float) -> tuple[Parts, Host | None]:
     """Gradients P x + q; the slack covers the rounding of eigenvalues and products."""
     P, q, _ = tasks.quadratics()
     K, n = q.shape
     slack = 1.0 + 8 * n * np.finfo(float).eps
     own = slack * np.abs(np.linalg.eigvalsh(P)).max(1)
     at, wrong = P @ c + q, 4 * n * np.finfo(float).eps * (_norms(np.abs(P) @ np.abs(c)) + _norms(q))
-    differences = np.maximum(own[:, None], own)
-    if K * K * n**3 <= PAIR_FLOPS:
+    differences = None if K > PAIRS else np.maximum(own[:, None], own)
+    if differences is not None and K * K * n**3 <= PAIR_FLOPS:
         for j in range(K):
             differences[j] = slack * np.abs(np.linalg.eigvalsh(P[j] - P)).max(1) + 4 * np.finfo(float).eps * (own[j] + own)
-    return Parts(at, own, at, r * own + wrong), differences
+    return Parts(at, wrong, own, at, r * own + wrong), differences
 
 
-def _rows(tasks: Any, c: Host, r: float) -> tuple[Parts, Host]:
+def _rows(tasks: Any, c: Host, r: float) -> tuple[Parts, Host | None]:
     data, K, n_classes = tasks.data, tasks.n_tasks, len(tasks.classes) if isinstance(tasks, MultinomialTasks) else 1
     lengths, unit = data._lengths_of_rows, np.eye(K)
     slack = 1.0 + 8 * (data.n_rows + data.n_variables) * data.n_variables * np.finfo(float).eps
     evaluation = tasks.at(data.space.asarray(c))
     at = np.stack([to_host(evaluation.gradient(data.space.asarray(w))) for w in unit])
     wrong = np.array([evaluation.rounding(data.space.asarray(w)).length for w in unit])
-    if n_classes > 1:  # lambda_max(diag p - pp') <= 1/2; the rows of P - Y lie in a ball of radius 1/sqrt(2) + the middle's distance
+    if n_classes > 1:  # lambda_max(diag p - pp') <= 1/2 and |p - e_y| <= sqrt 2
         second, half, middle = 0.5 + 0.0 * data.b, 2**0.5 + 0.0 * data.b, np.zeros_like(at)
     else:
         second, middle, half = _ranges(tasks, c, r, lengths)
@@ -171,22 +185,24 @@ def _rows(tasks: Any, c: Host, r: float) -> tuple[Parts, Host]:
     for k, w in enumerate(unit):
         weights = data.space.asarray(w)
         d = data.row_weights(weights)
-        smoothness[k] = slack * _largest_eigenvalue(data, d * second, weights, lengths)
+        smoothness[k] = slack * _largest_eigenvalue(data, d * second, weights, lengths) if tasks.smooth else np.inf
         top = slack * _largest_eigenvalue(data, d, weights, lengths)
         spread[k] = min(float((d * half) @ lengths), math.sqrt(top * float((d * half) @ half)))
     sizes = np.array([float(data.row_weights(data.space.asarray(w)) @ lengths) for w in unit])
     rounding = 4 * (data.n_rows + data.n_variables) * np.finfo(float).eps * sizes * (1.0 + _norms(middle))
-    parts = Parts(at, smoothness + (wrong / r if r > 0 else wrong), middle, slack * spread + rounding)
+    parts = Parts(at, wrong, smoothness, middle, slack * spread + rounding)
     return parts, _pairwise(tasks, parts, c)
 
 
-def _pairwise(tasks: Any, parts: Parts, c: Host) -> Host:
+def _pairwise(tasks: Any, parts: Parts, c: Host) -> Host | None:
     """A bound on the curvature of every f_j - f_k: exact norms for squared errors, else the larger of the two."""
     K, n = tasks.n_tasks, tasks.n_variables
+    if K > PAIRS:
+        return None
     if tasks.curvature == "quadratic" and K * K * n**3 <= PAIR_FLOPS and 8.0 * K * n**2 < 1e8:
-        exact, differences = _quadratic(QuadraticTasks(tasks.quadratics()[0]), c, 0.0)
-        wrong: Host = parts.smoothness - exact.smoothness
-        return differences + np.maximum(np.maximum(wrong[:, None], wrong), 0.0)
+        slack = 4 * (tasks.n_rows + n) * n * np.finfo(float).eps  # of the Gram matrices
+        _, differences = _quadratic(QuadraticTasks(tasks.quadratics()[0]), c, 0.0)
+        return None if differences is None else differences + slack * (parts.smoothness[:, None] + parts.smoothness)
     return np.maximum(parts.smoothness[:, None], parts.smoothness)
 
 
@@ -198,12 +214,13 @@ def _ranges(tasks: RowTasks, c: Host, r: float, lengths: Any) -> tuple[Any, Any,
     low, high = z - lengths * r - wrong, z + lengths * r + wrong
     first, last = tasks.pointwise(low).first(), tasks.pointwise(high).first()
     wrong = 4 * np.finfo(float).eps * (abs(first) + abs(last) + abs(data.b))  # of phi' itself
-    return largest_second(tasks, low, high), (first + last) / 2, (last - first) / 2 + wrong
+    second = largest_second(tasks, low, high) if tasks.smooth else 0.0 * z
+    return second, (first + last) / 2, (last - first) / 2 + wrong
 
 
 def _largest_eigenvalue(data: Any, values: Any, weights: Any, lengths: Any) -> float:
     """Of A' diag(values) A; its trace where that matrix would be too large."""
-    if not data.offers(data.n_variables) or not np.isfinite(float(values.max())):
+    if not data.offers(data.n_variables):
         return float(values @ (lengths * lengths))
     return float(np.linalg.eigvalsh(to_host(data.gram(values, weights)))[-1])
 
