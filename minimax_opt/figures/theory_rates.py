@@ -1,0 +1,41 @@
+"""Gaps against horizons with their fitted exponents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minimax_opt.figures.style import STYLE
+from minimax_opt.figures.theory_style import COLOURS, MARKERS
+
+
+def draw_rates(result: dict[str, Any]) -> Any:
+    """Draw the slopes of the experiment ``rates``, one marker for each instance and horizon.
+
+    Parameters
+    ----------
+    result : dict
+        What :mod:`minimax_opt.reproduce.rates` computes.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.3, 3.5), layout="constrained")
+        axes = figure.subplots()
+        for method, fit in result["slopes"].items():
+            horizons = result["late_horizons" if method == "descent-ascent" else "horizons"]
+            label = f"{method}: {fit['slope']:.3f} ± {(fit['high'] - fit['low']) / 2:.3f}".replace("-0.", "−0.").replace(": -", ": −")
+            for i, gaps in enumerate(result["gaps"][method]):
+                axes.plot(
+                    horizons, gaps, color=COLOURS[method], marker=MARKERS[method], markersize=4, linewidth=0.8, label=None if i else label
+                )
+        axes.set(xscale="log", yscale="log", xlabel="horizon $T$ [iterations]", ylabel="worst loss above the minimum\n[unit of the losses]")
+        axes.legend(fontsize=8, title="fitted exponent, 99.975 % interval", title_fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+__all__ = ["draw_rates"]
