@@ -32,10 +32,34 @@ def draw_bias(result: dict[str, Any]) -> Any:
             s = [row["smoothing"] for row in rows]
             every = max(len(s) // 8, 1)
             axes.plot(s, [row["bound"] for row in rows], color=INK, linestyle="--", linewidth=1.1, label=r"bound $s \ln K$ (A1)")
-            axes.plot(s, [row["refined"] for row in rows], color=GREEN, linestyle=":", linewidth=1.8, label="refined bound (A1), best $m$")
-            axes.plot(s, [row["value_bias"] for row in rows], color=WORST_CASE, marker="o", markersize=4, markevery=every, linewidth=1.2, label=r"$F_s(x^*) - F^*$")
+            axes.plot(
+                s,
+                [row["refined"] for row in rows],
+                color=GREEN,
+                linestyle=":",
+                linewidth=1.8,
+                label="refined bound (A1), best $m$",
+            )
+            axes.plot(
+                s,
+                [row["value_bias"] for row in rows],
+                color=WORST_CASE,
+                marker="o",
+                markersize=4,
+                markevery=every,
+                linewidth=1.2,
+                label=r"$F_s(x^*) - F^*$",
+            )
             gaps = [(row["smoothing"], row["gap"]) for row in rows if row["gap"] > 10 * problem["certified"]]
-            axes.plot(*zip(*gaps, strict=True), color=ORANGE, marker="s", markersize=4, markevery=every, linewidth=1.2, label=r"$F(x_s) - F^*$")
+            axes.plot(
+                *zip(*gaps, strict=True),
+                color=ORANGE,
+                marker="s",
+                markersize=4,
+                markevery=every,
+                linewidth=1.2,
+                label=r"$F(x_s) - F^*$",
+            )
             axes.set(xscale="log", yscale="log", xlabel="smoothing $s$ [unit of the losses]")
             axes.set_title(f"{problem['title']}\n{problem['active']} of them active", fontsize=9)
         panels[0].set_ylabel("bias [unit of the losses]")

@@ -47,7 +47,15 @@ def _draw_method(axes: Any, problem: dict[str, Any], method: str) -> None:
     gaps = [gap if gap > problem["certified"] else None for gap in curve["gap"]]  # below, the minimum is not known
     shown = [(t, gap) for t, gap in zip(iterations, gaps, strict=True) if gap]
     every = max(len(iterations) // 9, 1)
-    axes.plot(*zip(*shown, strict=True), color=COLOURS[method], marker=MARKERS[method], markevery=every, markersize=4, linewidth=1.3, label=TITLES[method])
+    axes.plot(
+        *zip(*shown, strict=True),
+        color=COLOURS[method],
+        marker=MARKERS[method],
+        markevery=every,
+        markersize=4,
+        linewidth=1.3,
+        label=TITLES[method],
+    )
     axes.plot(iterations, curve["bound"], color=COLOURS[method], linestyle=(0, (4, 2)), marker=MARKERS[method], markevery=every, markersize=4,
               markerfacecolor="white", linewidth=1.1)  # fmt: skip
 

@@ -38,9 +38,21 @@ def draw_limits(result: dict[str, Any]) -> Any:
             axes.plot(eps, calls, color=INK, linestyle=dash, linewidth=1.4, label=label)
         for method, gaps in result["unit"].items():
             axes.plot(
-                gaps, result["horizons"], color=COLOURS[method], marker=MARKERS[method], markersize=5, linewidth=0.8, label=f"{method}, measured"
+                gaps,
+                result["horizons"],
+                color=COLOURS[method],
+                marker=MARKERS[method],
+                markersize=5,
+                linewidth=0.8,
+                label=f"{method}, measured",
             )
-        axes.set(xscale="log", yscale="log", xlabel=r"accuracy $\epsilon$ [unit of the losses; $G R = 1$]", ylabel="iterations", ylim=(1.0, 1e8))
+        axes.set(
+            xscale="log",
+            yscale="log",
+            xlabel=r"accuracy $\epsilon$ [unit of the losses; $G R = 1$]",
+            ylabel="iterations",
+            ylim=(1.0, 1e8),
+        )
         axes.invert_xaxis()
         axes.legend(fontsize=8, loc="upper left")
     return figure

@@ -27,14 +27,40 @@ def draw_rates(result: dict[str, Any]) -> Any:
         figure = Figure(figsize=(6.3, 3.5), layout="constrained")
         axes = figure.subplots()
         for method, fit in result["slopes"].items():
-            horizons = result["late_horizons" if method == "descent-ascent" else "horizons"]
-            label = f"{method}: {fit['slope']:.3f} ± {(fit['high'] - fit['low']) / 2:.3f}".replace("-0.", "−0.").replace(": -", ": −")
+            horizons = result["horizons"]
+            label = f"{method}: {fit['slope']:.3f} ± {(fit['high'] - fit['low']) / 2:.3f}".replace("-0.", "−0.").replace(
+                ": -", ": −"
+            )
             for i, gaps in enumerate(result["gaps"][method]):
                 axes.plot(
-                    horizons, gaps, color=COLOURS[method], marker=MARKERS[method], markersize=4, linewidth=0.8, label=None if i else label
+                    horizons,
+                    gaps,
+                    color=COLOURS[method],
+                    marker=MARKERS[method],
+                    markersize=4,
+                    linewidth=0.8,
+                    label=None if i else label,
                 )
-        axes.set(xscale="log", yscale="log", xlabel="horizon $T$ [iterations]", ylabel="worst loss above the minimum\n[unit of the losses]")
-        axes.legend(fontsize=8, title="fitted exponent, 99.975 % interval", title_fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        style: dict[str, Any] = {"color": COLOURS["descent-ascent"], "linewidth": 0.8}
+        late = result["late_horizons"]
+        axes.plot(
+            late,
+            result["gaps"]["descent-ascent"][0],
+            marker=MARKERS["descent-ascent"],
+            markersize=3.5,
+            label="descent-ascent",
+            **style,
+        )
+        axes.plot(late, result["descent_ascent_bound"], linestyle="--", label="its bound, exponent −1/2", **style)
+        axes.set(
+            xscale="log",
+            yscale="log",
+            xlabel="horizon $T$ [iterations]",
+            ylabel="worst loss above the minimum\n[unit of the losses]",
+        )
+        axes.legend(
+            fontsize=8, title="fitted exponent, 99.967 % interval", title_fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5)
+        )
     return figure
 
 

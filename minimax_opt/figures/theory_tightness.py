@@ -35,7 +35,9 @@ def draw_tightness(result: dict[str, Any]) -> Any:
                 right.plot(table["horizons"], exact, **style)
         for axes in (left, right):
             axes.axhline(1.0, color=FAINT, linewidth=1.0, zorder=0)
-            axes.set(xscale="log", xlabel="iterations", ylim=(0.0, 1.06))
+            axes.set(xlabel="iterations", ylim=(0.0, 1.06))
+        left.set_xscale("log")
+        right.set_xlim(left=0.0)
         left.set_title("$f = \\pm Gx$ from far away", fontsize=9)
         right.set_title("worst smooth convex function (PEPit)", fontsize=9)
         if result["worst_cases"] is None:

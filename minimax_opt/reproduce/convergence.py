@@ -71,6 +71,8 @@ def claims(result: dict[str, Any]) -> list[Claim]:
     return found
 
 
-EXPERIMENT = Experiment("convergence", "Every method stays below its bound, at every iterate", compute, claims, {"convergence": draw_convergence})
+EXPERIMENT = Experiment(
+    "convergence", "Every method stays below its bound, at every iterate", compute, claims, {"convergence": draw_convergence}
+)
 
 __all__ = ["EXPERIMENT"]

@@ -9,12 +9,21 @@ from typing import Any
 import numpy as np
 
 from minimax_opt.arrays import Host, norm
-from minimax_opt.solvers import Accelerated, DescentAscent, MirrorProx, SoftmaxGD
+from minimax_opt.solvers.accelerated import Accelerated
 from minimax_opt.solvers.base import Solver
+from minimax_opt.solvers.descent_ascent import DescentAscent
+from minimax_opt.solvers.mirror_prox import MirrorProx
+from minimax_opt.solvers.softmax_gd import SoftmaxGD
 from minimax_opt.tasks import HuberTasks, LogisticTasks, Tasks
 from minimax_opt.theory.accelerated import accelerated_bound, accelerated_smoothing
 from minimax_opt.theory.constants import Constants
-from minimax_opt.theory.mirror import descent_ascent_bound, descent_ascent_steps, mirror_prox_bound, mirror_prox_scale, operator_constant
+from minimax_opt.theory.mirror import (
+    descent_ascent_bound,
+    descent_ascent_steps,
+    mirror_prox_bound,
+    mirror_prox_scale,
+    operator_constant,
+)
 from minimax_opt.theory.smoothing import curvature, gradient_descent_bound, gradient_descent_smoothing
 from minimax_opt.theory.trajectory import states
 

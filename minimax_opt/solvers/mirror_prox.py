@@ -71,8 +71,8 @@ class MirrorProx(Solver):
 
     Notes
     -----
-    Without restarts, entropic, on the simplex with a uniform prior and from uniform weights: for convex L-smooth losses with |grad f_j - grad f_k| <= D,
-    and steps that pass the test above, which every eta <= 1/Lambda does,
+    Without restarts, entropic, on the simplex with a uniform prior and from uniform weights: for convex L-smooth losses with
+    |grad f_j - grad f_k| <= D, and steps that pass the test above, which every eta <= 1/Lambda does,
 
     .. math:: F(\bar x_T) - F^* \le \frac{R^2/(2\tau) + \tau \ln K}{\eta_1 + \dots + \eta_T}, \qquad
               \Lambda = L\tau/2 + \sqrt{(L\tau)^2/4 + D^2/4} \le L\tau + D/2,

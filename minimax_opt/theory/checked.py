@@ -25,7 +25,9 @@ def real(name: str, value: Any, low: float = 0.0, *, strict: bool = True) -> Any
     except (TypeError, ValueError):
         array = np.asarray(np.nan)
     if not (np.isfinite(array).all() and ((array > low) if strict else (array >= low)).all()) or isinstance(value, bool):
-        raise ValueError(f"`{name}` must be a finite number {'>' if strict else '>='} {low:g}, or an array of such, got {value!r}.")
+        raise ValueError(
+            f"`{name}` must be a finite number {'>' if strict else '>='} {low:g}, or an array of such, got {value!r}."
+        )
     return array
 
 

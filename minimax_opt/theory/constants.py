@@ -103,7 +103,7 @@ def constants(tasks: Tasks, center: Any, radius: float) -> Constants:
         parts, differences = _rows(tasks, c, r)
     else:
         raise TypeError(f"`tasks` must be a structured family, whose constants are known, got {type(tasks).__name__}.")
-    return _combine(parts, differences, r) if tasks.n_tasks <= PAIRS else _many(parts, r)
+    return _combine(parts, differences, r) if len(parts.at) <= PAIRS else _many(parts, r)
 
 
 def radius_bound(x0: Any, x: Any, *, gap: float, strong_convexity: float) -> float:
@@ -141,7 +141,10 @@ def _lengths(parts: Parts, r: float) -> Host:
 
 def _many(parts: Parts, r: float) -> Constants:
     """For many tasks: the differences of their gradients lie within twice the radius of a ball round their mean."""
-    lengths, moved = _lengths(parts, r), _lengths(parts._replace(at=parts.at - parts.at.mean(0), middle=parts.middle - parts.middle.mean(0)), r)
+    lengths, moved = (
+        _lengths(parts, r),
+        _lengths(parts._replace(at=parts.at - parts.at.mean(0), middle=parts.middle - parts.middle.mean(0)), r),
+    )
     return Constants(float(parts.smoothness.max()), float(lengths.max()), 2.0 * float(min(lengths.max(), moved.max())))
 
 

@@ -233,7 +233,9 @@ def smoothing_for(*, accuracy: Any, n_tasks: Any) -> Any:
     return plain(real("accuracy", accuracy) / np.log(count("n_tasks", n_tasks, 2)))
 
 
-def restarted_schedule(*, accuracy: float, radius: float, n_tasks: int, strong_convexity: float, **constants: float) -> tuple[float, int, int]:
+def restarted_schedule(
+    *, accuracy: float, radius: float, n_tasks: int, strong_convexity: float, **constants: float
+) -> tuple[float, int, int]:
     r"""(A6) The accelerated method on mu-strongly convex f_k, started anew every N iterations: smoothing, N, number of starts.
 
     With s = eps/(2 ln K), M = L + C/s, N + 1 = ceil(sqrt(8 M/mu)) and 1 + ceil(log2(mu R^2/(2 eps)))_+ starts, F(x) - F* <= eps: in all

@@ -76,4 +76,6 @@ def shared_curvature(seed):
     """K quadratics with one Hessian between I and 3 I: gradients differ by a constant, so that D is finite everywhere."""
     rng = np.random.default_rng(seed)
     K, n = int(rng.integers(2, 6)), int(rng.integers(1, 4))
-    return mo.QuadraticTasks(np.stack([np.diag(rng.uniform(1.0, 3.0, n))] * K), rng.standard_normal((K, n)), rng.standard_normal(K))
+    return mo.QuadraticTasks(
+        np.stack([np.diag(rng.uniform(1.0, 3.0, n))] * K), rng.standard_normal((K, n)), rng.standard_normal(K)
+    )

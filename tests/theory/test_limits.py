@@ -22,7 +22,13 @@ def test_no_upper_bound_lies_below_its_lower_bound(limit):
 
 @pytest.mark.parametrize(
     ("name", "upper", "lower"),
-    [("subgradient", -2, -2), ("smoothing", -1, -2 / 3), ("matrix games", -2 / 3, -2 / 3), ("one function at a time", -2, -2 / 3), ("sampling", -2, -2)],
+    [
+        ("subgradient", -2, -2),
+        ("smoothing", -1, -2 / 3),
+        ("matrix games", -2 / 3, -2 / 3),
+        ("one function at a time", -2, -2 / 3),
+        ("sampling", -2, -2),
+    ],
 )
 def test_exponents(name, upper, lower):
     for curve, exponent in zip(BY_NAME[name].calls(EPS, 2), (upper, lower), strict=True):

@@ -23,7 +23,7 @@ def start_and_comparator(tasks, seed):
 
 
 @settings(max_examples=40)
-@given(any_tasks(GLOBAL + ("quantile",)), st.floats(0.01, 1.0), st.floats(0.01, 5.0), st.integers(0, 99))
+@given(any_tasks((*GLOBAL, "quantile")), st.floats(0.01, 1.0), st.floats(0.01, 5.0), st.integers(0, 99))
 def test_m1_at_every_average(tasks, eta_x, eta_w, seed):
     """Any steps: the theorem has no optimal ones in its proof."""
     x0, u, fun = start_and_comparator(tasks, seed)
@@ -46,7 +46,13 @@ def test_m1_on_real_data_with_the_steps_of_the_theory(name, horizon):
     tasks = real_tasks(name)
     x0, (u, fun, _) = np.zeros(tasks.n_variables), good_point(tasks)
     found = constants(tasks, x0, 1e6)
-    limits = {"horizon": horizon, "radius": np.linalg.norm(u), "lipschitz": found.lipschitz, "spread": 2.0, "n_tasks": tasks.n_tasks}
+    limits = {
+        "horizon": horizon,
+        "radius": np.linalg.norm(u),
+        "lipschitz": found.lipschitz,
+        "spread": 2.0,
+        "n_tasks": tasks.n_tasks,
+    }
     steps = mirror.descent_ascent_steps(**limits)
     assert holds_for_descent_ascent(tasks, x0, u, fun, horizon, steps)
     optimum = mirror.descent_ascent_optimum(**limits)

@@ -45,8 +45,14 @@ def test_a1_with_a_prior(losses, s, seed):
     losses, prior = np.array(losses), np.random.default_rng(seed).dirichlet(np.ones(len(losses))) * 0.9 + 0.1 / len(losses)
     value = smoothed(losses + s * np.log(prior), s)
     worst = int(losses.argmax())
-    assert losses.max() - theory.prior_bias(smoothing=s, prior=prior[worst]) - 1e-12 * (5 + s) <= value <= losses.max() + 1e-12 * (5 + s)
-    assert value == pytest.approx(float(mo.ambiguity.worst_case(losses, mo.Simplex(prior=prior), smoothing=s)), abs=1e-12 * (5 + s))
+    assert (
+        losses.max() - theory.prior_bias(smoothing=s, prior=prior[worst]) - 1e-12 * (5 + s)
+        <= value
+        <= losses.max() + 1e-12 * (5 + s)
+    )
+    assert value == pytest.approx(
+        float(mo.ambiguity.worst_case(losses, mo.Simplex(prior=prior), smoothing=s)), abs=1e-12 * (5 + s)
+    )
 
 
 @settings(max_examples=30)
@@ -162,7 +168,12 @@ def test_a6_restarts_reach_the_accuracy(tasks, accuracy):
     radius = np.linalg.norm(x0 - u) + np.sqrt(2 * max(fun - lower, 0.0) / mu) + np.sqrt(2 * s * np.log(tasks.n_tasks) / mu)
     found = constants(tasks, x0, 2 * radius)
     s, length, starts = theory.restarted_schedule(
-        accuracy=accuracy, radius=radius, n_tasks=tasks.n_tasks, strong_convexity=mu, smoothness=found.smoothness, diameter=found.diameter
+        accuracy=accuracy,
+        radius=radius,
+        n_tasks=tasks.n_tasks,
+        strong_convexity=mu,
+        smoothness=found.smoothness,
+        diameter=found.diameter,
     )
     M = theory.curvature(smoothness=found.smoothness, smoothing=s, diameter=found.diameter)
     x = x0

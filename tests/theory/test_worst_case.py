@@ -19,7 +19,9 @@ def test_a3_is_met_with_ratio_one(G, s):
     ratio = at.gradient(weights)[0] / step / curvature(smoothness=0.0, smoothing=s, diameter=2 * G)
     assert ratio == pytest.approx(1.0, rel=1e-7)
     assert ratio > 0.999
-    assert curvature(smoothness=0.0, smoothing=s, diameter=2 * G) == pytest.approx(curvature(smoothness=0.0, smoothing=s, lipschitz=G))
+    assert curvature(smoothness=0.0, smoothing=s, diameter=2 * G) == pytest.approx(
+        curvature(smoothness=0.0, smoothing=s, lipschitz=G)
+    )
 
 
 @pytest.mark.parametrize("horizon", [1, 10, 300])
