@@ -47,7 +47,7 @@ def draw_bias(result: dict[str, Any]) -> Any:
                 marker="o",
                 markersize=4,
                 markevery=every,
-                linewidth=1.2,
+                linestyle="none",
                 label=r"$F_s(x^*) - F^*$",
             )
             gaps = [(row["smoothing"], row["gap"]) for row in rows if row["gap"] > 10 * problem["certified"]]

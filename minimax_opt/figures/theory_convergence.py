@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minimax_opt.figures.style import INK, STYLE
+from minimax_opt.figures.style import STYLE
 from minimax_opt.figures.theory_style import COLOURS, MARKERS, TITLES
 
 
@@ -38,7 +38,7 @@ def draw_convergence(result: dict[str, Any]) -> Any:
             axes.set_xlabel("iterations")
         for axes in grid[0]:
             axes.legend(fontsize=8, loc="lower left", handlelength=2.4)
-        figure.text(0.5, -0.02, "solid: measured; dashed: proven bound", ha="center", fontsize=8.5, color=INK)
+        figure.suptitle("solid, full markers: measured; dashed, open markers: proven bound", fontsize=9)
     return figure
 
 

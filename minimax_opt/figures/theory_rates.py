@@ -24,7 +24,7 @@ def draw_rates(result: dict[str, Any]) -> Any:
     from matplotlib.figure import Figure
 
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(6.3, 3.5), layout="constrained")
+        figure = Figure(figsize=(7.0, 3.4), layout="constrained")
         axes = figure.subplots()
         for method, fit in result["slopes"].items():
             horizons = result["horizons"]
@@ -58,9 +58,7 @@ def draw_rates(result: dict[str, Any]) -> Any:
             xlabel="horizon $T$ [iterations]",
             ylabel="worst loss above the minimum\n[unit of the losses]",
         )
-        axes.legend(
-            fontsize=8, title="fitted exponent, 99.967 % interval", title_fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5)
-        )
+        figure.legend(fontsize=8, title="fitted exponent, 99.967 % interval", title_fontsize=8, loc="outside right upper")
     return figure
 
 

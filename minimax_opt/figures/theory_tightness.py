@@ -37,7 +37,8 @@ def draw_tightness(result: dict[str, Any]) -> Any:
             axes.axhline(1.0, color=FAINT, linewidth=1.0, zorder=0)
             axes.set(xlabel="iterations", ylim=(0.0, 1.06))
         left.set_xscale("log")
-        right.set_xlim(left=0.0)
+        right.set_xticks([1, 5, 10, 15, 20])
+        right.set_xlim(0.0, 1.0 + max(result["worst_cases"]["horizons"] if result["worst_cases"] else [20]))
         left.set_title("$f = \\pm Gx$ from far away", fontsize=9)
         right.set_title("worst smooth convex function (PEPit)", fontsize=9)
         if result["worst_cases"] is None:

@@ -31,7 +31,7 @@ LEVEL = 0.001 / 3  # Bonferroni over the three slopes
 
 def compute(quick: bool, seed: int) -> dict[str, Any]:
     """Gaps at horizons 128, 256, ... of random instances, and for descent-ascent on f = +-x, where it circles, at many horizons."""
-    horizons = 2 ** np.arange(7, 11 if quick else 14)
+    horizons = 2 ** np.arange(7, 11 if quick else 13)
     rng = np.random.default_rng(seed)
     gaps: dict[str, list[list[float]]] = {method: [] for method in METHODS}
     for _ in range(4 if quick else 8):

@@ -61,7 +61,7 @@ def _slow_accelerated(horizon: int) -> float:
 
 def _worst_cases(largest: int) -> dict[str, Any] | None:
     """Exact worst cases beside the bounds, in units of M R^2; None without PEPit."""
-    horizons = [T for T in (1, 2, 3, 4, 5, 6, 8, 10, 15, 20) if T <= largest]
+    horizons = [horizon for horizon in (1, 2, 3, 4, 5, 6, 8, 10, 15, 20) if horizon <= largest]
     try:
         exact = {
             "softmax-gd": [gradient_descent_worst_case(T) for T in horizons],

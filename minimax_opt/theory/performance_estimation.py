@@ -1,8 +1,8 @@
 """Exact worst cases of gradient steps and of the accelerated method over all smooth convex functions, by semidefinite programming.
 
 With M = 1 and R = 1 the worst F(x_T) - F* over all 1-smooth convex F in any dimension, and all starts at distance 1 from a minimiser, is the
-value of a semidefinite programme whose unknowns are the Gram matrix of iterates and gradients, and the function values (Drori and Teboulle 2014; Taylor,
-Hendrickx and Glineur 2017). The package PEPit writes it and cvxpy solves it.
+value of a semidefinite programme whose unknowns are the Gram matrix of iterates and gradients, and the function values (Drori and Teboulle
+2014; Taylor, Hendrickx and Glineur 2017). The package PEPit writes it and cvxpy solves it.
 """
 
 from __future__ import annotations
