@@ -17,6 +17,7 @@ from minimax_opt.solvers.softmax_gd import SoftmaxGD
 from minimax_opt.tasks import HuberTasks, LogisticTasks, Tasks
 from minimax_opt.theory.accelerated import accelerated_bound, accelerated_smoothing
 from minimax_opt.theory.constants import Constants
+from minimax_opt.theory.gradient_descent import gradient_descent_bound, gradient_descent_smoothing
 from minimax_opt.theory.mirror import (
     descent_ascent_bound,
     descent_ascent_steps,
@@ -24,7 +25,7 @@ from minimax_opt.theory.mirror import (
     mirror_prox_scale,
     operator_constant,
 )
-from minimax_opt.theory.smoothing import curvature, gradient_descent_bound, gradient_descent_smoothing
+from minimax_opt.theory.smoothing import curvature
 from minimax_opt.theory.trajectory import states
 
 METHODS = ("softmax-gd", "accelerated", "descent-ascent", "mirror-prox")

@@ -11,8 +11,9 @@ from minimax_opt.reproduce.experiment import Claim, Experiment
 from minimax_opt.solvers.accelerated import Accelerated
 from minimax_opt.solvers.softmax_gd import SoftmaxGD
 from minimax_opt.theory.accelerated import accelerated_bound, momentum
+from minimax_opt.theory.gradient_descent import gradient_descent_bound
 from minimax_opt.theory.performance_estimation import accelerated_worst_case, gradient_descent_exact, gradient_descent_worst_case
-from minimax_opt.theory.smoothing import curvature, gradient_descent_bound
+from minimax_opt.theory.smoothing import curvature
 from minimax_opt.theory.trajectory import states
 from minimax_opt.theory.worst_case import opposite_slopes, slow_accelerated, slow_gradient_descent
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from minimax_opt import checks
 from minimax_opt.arrays import HOST, Host
 from minimax_opt.domains import Domain
@@ -41,6 +39,7 @@ def states(solver: Solver, tasks: Tasks, x0: Host, horizon: int, domain: Domain 
 
     Examples
     --------
+    >>> import numpy as np
     >>> import minimax_opt as mo
     >>> from minimax_opt.solvers import SoftmaxGD
     >>> tasks = mo.AffineTasks([[1.0], [-1.0]], [0.0, 0.0])
@@ -56,7 +55,7 @@ def states(solver: Solver, tasks: Tasks, x0: Host, horizon: int, domain: Domain 
     refusal = solver.refuses(problem)
     if refusal:
         raise ValueError(f"`solver` {refusal}")
-    state = solver.init(problem, problem.at(problem.project(x0)), None, Target(0.0, 0.0), np.random.default_rng(0))
+    state = solver.init(problem, problem.at(problem.project(x0)), None, Target(0.0, 0.0), 0)
     yield state
     for _ in range(horizon):
         if state.status is not None or not state.point.finite:

@@ -7,8 +7,9 @@ import numpy as np
 from minimax_opt.solvers import Accelerated, DescentAscent, MirrorProx, SoftmaxGD
 from minimax_opt.theory.accelerated import accelerated_bound
 from minimax_opt.theory.constants import constants
+from minimax_opt.theory.gradient_descent import gradient_descent_bound
 from minimax_opt.theory.mirror import descent_ascent_bound, mirror_prox_bound, operator_constant
-from minimax_opt.theory.smoothing import curvature, gradient_descent_bound
+from minimax_opt.theory.smoothing import curvature
 from minimax_opt.theory.trajectory import states
 
 FAR = 1e6  # a ball that no iterate leaves, for families whose constants are finite over all of space

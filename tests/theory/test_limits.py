@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from minimax_opt.theory.accelerated import accelerated_optimum
+from minimax_opt.theory.gradient_descent import gradient_descent_optimum
 from minimax_opt.theory.limits import LIMITS
 from minimax_opt.theory.mirror import descent_ascent_optimum, mirror_prox_optimum
-from minimax_opt.theory.smoothing import gradient_descent_optimum
 
 EPS = np.logspace(-6, -1, 30)
 BY_NAME = {limit.name: limit for limit in LIMITS}

@@ -8,6 +8,7 @@ from theory.problems import GLOBAL, any_tasks, good_point, real_tasks, shared_cu
 import minimax_opt as mo
 from minimax_opt.solvers import Accelerated
 from minimax_opt.theory import accelerated as nesterov
+from minimax_opt.theory import gradient_descent as descent
 from minimax_opt.theory import smoothing as theory
 from minimax_opt.theory import worst_case
 from minimax_opt.theory.constants import constants
@@ -101,7 +102,7 @@ def test_a4_and_a5_on_real_data(name, check):
     x0, (u, fun, lower) = np.zeros(tasks.n_variables), good_point(real_tasks(name))
     ball = 3 * np.linalg.norm(u) + 1.0
     found = constants(tasks, x0, ball)
-    best = theory.gradient_descent_smoothing if check is holds_for_gradient_descent else nesterov.accelerated_smoothing
+    best = descent.gradient_descent_smoothing if check is holds_for_gradient_descent else nesterov.accelerated_smoothing
     s = best(horizon=300, radius=np.linalg.norm(u), n_tasks=tasks.n_tasks, diameter=found.diameter)
     assert fun - lower <= 1e-5 * abs(fun)
     assert check(tasks, x0, u, lower + (fun - lower), 300, s, ball=ball)
@@ -187,10 +188,10 @@ def test_a6_restarts_reach_the_accuracy(tasks, accuracy):
 def test_the_best_smoothing_is_the_best(T, R, K, G, L):
     """No other s gives a smaller bound, and the optimum is the bound there (A5: of the form with (T+1)^2)."""
     gd = {"horizon": T, "radius": R, "n_tasks": K}
-    s = theory.gradient_descent_smoothing(**gd, lipschitz=G)
-    least = theory.gradient_descent_bound(**gd, smoothing=s, smoothness=L, lipschitz=G)
-    assert least == pytest.approx(theory.gradient_descent_optimum(**gd, smoothness=L, lipschitz=G), rel=1e-9)
-    around = theory.gradient_descent_bound(**gd, smoothing=s * np.array([0.5, 0.9, 1.1, 2.0]), smoothness=L, lipschitz=G)
+    s = descent.gradient_descent_smoothing(**gd, lipschitz=G)
+    least = descent.gradient_descent_bound(**gd, smoothing=s, smoothness=L, lipschitz=G)
+    assert least == pytest.approx(descent.gradient_descent_optimum(**gd, smoothness=L, lipschitz=G), rel=1e-9)
+    around = descent.gradient_descent_bound(**gd, smoothing=s * np.array([0.5, 0.9, 1.1, 2.0]), smoothness=L, lipschitz=G)
     assert (around > least * (1 - 1e-12)).all()
     s = nesterov.accelerated_smoothing(**gd, lipschitz=G)
     plain = 2 * (L + G**2 / s) * R**2 / (T + 1) ** 2 + s * np.log(K)
@@ -202,7 +203,7 @@ def test_the_solver_uses_the_same_formulas():
     options = {"lipschitz": 2.0, "radius": 3.0, "horizon": 50, "smoothing": "theory", "step_size": "theory", "smoothness": 1.0}
     solver = mo.solvers.SoftmaxGD(**options)
     state = next(states(solver, worst_case.opposite_slopes(2.0), np.ones(1), 0))
-    s = theory.gradient_descent_smoothing(horizon=50, radius=3.0, n_tasks=2, lipschitz=2.0)
+    s = descent.gradient_descent_smoothing(horizon=50, radius=3.0, n_tasks=2, lipschitz=2.0)
     assert state.smoothed.smoothing == pytest.approx(s)
     assert state.curvature == pytest.approx(theory.curvature(smoothness=1.0, smoothing=s, lipschitz=2.0))
 
@@ -216,7 +217,7 @@ def test_the_solver_uses_the_same_formulas():
         (lambda: theory.prior_bias(smoothing=1.0, prior=2.0), "`prior`"),
         (lambda: theory.curvature(smoothness=1.0, smoothing=1.0), "`lipschitz` or `diameter`"),
         (lambda: theory.curvature(smoothness="a", smoothing=1.0, lipschitz=1.0), "`smoothness`"),
-        (lambda: theory.gradient_descent_smoothing(horizon=1, radius=1, n_tasks=1, lipschitz=1), "`n_tasks`"),
+        (lambda: descent.gradient_descent_smoothing(horizon=1, radius=1, n_tasks=1, lipschitz=1), "`n_tasks`"),
         (lambda: nesterov.momentum(0), "`horizon`"),
     ],
 )

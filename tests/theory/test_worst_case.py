@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from minimax_opt.solvers import Accelerated, SoftmaxGD
 from minimax_opt.theory.accelerated import accelerated_bound, momentum
-from minimax_opt.theory.smoothing import curvature, gradient_descent_bound
+from minimax_opt.theory.gradient_descent import gradient_descent_bound
+from minimax_opt.theory.smoothing import curvature
 from minimax_opt.theory.trajectory import states
 from minimax_opt.theory.worst_case import crowded_pair, opposite_slopes, slow_accelerated, slow_gradient_descent
 
