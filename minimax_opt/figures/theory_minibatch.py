@@ -33,7 +33,7 @@ def draw_noise_floor(result: dict[str, Any]) -> Any:
         panels = figure.subplots(1, 2, sharex=True, sharey=True)
         for axes, rule in zip(panels, RULES, strict=True):
             for index, curve in enumerate(c for c in floor["curves"] if c["rule"] == rule):
-                _draw_curve(axes, floor, curve, floor["limits"][index], index)
+                _draw_curve(axes, floor, curve, floor["limits"]["excess"][index], index)
             axes.set(xscale="log", yscale="log", xlabel="smoothing s [unit of the losses]", title=RULES[rule])
         panels[0].set_ylabel("excess $F - F^*$ [unit of the losses]")
         _legend(figure, floor)
@@ -46,7 +46,7 @@ def _draw_curve(axes: Any, floor: dict[str, Any], curve: dict[str, Any], limit: 
     shifted = smoothings * 1.03 ** (index - 1)
     ends = np.abs(np.array([excess.min(1), excess.max(1)]) - excess.mean(1))
     axes.plot(smoothings, curve["bound"], color=colour, linestyle=dash, linewidth=1.6)
-    axes.plot(smoothings, limit, color=colour, linestyle=dash, linewidth=0.7)
+    axes.plot(floor["limits"]["smoothings"], limit, color=colour, linestyle=dash, linewidth=0.7)
     axes.errorbar(
         shifted, excess.mean(1), yerr=ends, color=colour, marker=marker, markersize=4.2, linestyle="none", elinewidth=0.8
     )

@@ -100,7 +100,7 @@ def _chain(models: int, seed: int) -> dict[str, Any]:
 
 def _inflation(n_tasks: int) -> dict[str, Any]:
     """N1: F^B_s - F_s of K independent tasks with equal losses, samples +-1."""
-    s, coin, flat = 0.25, np.array([-1.0, 1.0]), np.zeros((2, 1))
+    s, coin, flat = 0.1, np.array([-1.0, 1.0]), np.zeros((2, 1))
 
     def measured(K: int, size: int, smoothing: float) -> float:
         return expected_batch([coin] * K, [flat] * K, batch_size=size, smoothing=smoothing).value - smoothing * float(np.log(K))
@@ -136,7 +136,8 @@ def _floor(sizes: list[int], points: int, runs: int, horizon: int, seed: int) ->
                 "least_smoothing": theory.least_smoothing(loss_noise=problem.noise, batch_size=size, n_tasks=problem.n_tasks),
             }
             curves.append(curve)
-    limits = [[_limit(problem, size, s) for s in smoothings] for size in sizes]
+    finer = np.geomspace(0.01, 1.0, 4 * points - 3)
+    limits = {"smoothings": finer.tolist(), "excess": [[_limit(problem, size, s) for s in finer] for size in sizes]}
     return {"smoothings": smoothings.tolist(), "horizon": horizon, "batch_sizes": sizes, "curves": curves, "limits": limits}
 
 

@@ -54,7 +54,7 @@ class DescentAscent(Solver):
         T, the number of iterations that the theory's steps are best for.
     lipschitz, radius, spread : float, optional
         G (for mini-batches: a bound on the root mean squared norm of the stochastic gradient), R = |x0 - x*|, and M, a bound on
-        max f - min f over the run.
+        max f - min f over the run (for mini-batches: over the losses of all samples at one x).
     batch_size : int, optional
         Samples of each task in a step; None is the full batch. Mini-batches are not counted in nfev and njev.
     evaluate_every : int
@@ -65,8 +65,9 @@ class DescentAscent(Solver):
     Notes
     -----
     Theory steps, full batch, simplex with a uniform prior, from uniform weights:
-    F(mean of x_0..x_{T-1}) - F* <= G R/sqrt(T) + M sqrt(ln K/(2T)). Mini-batches, all losses of a step in an interval of length
-    M: the expectation is at most G R/sqrt(T) + M sqrt(2 ln K/T).
+    F(mean of x_0..x_{T-1}) - F* <= G R/sqrt(T) + M sqrt(ln K/(2T)). Mini-batches, the losses of all samples at x_t in an interval of
+    length M: the expectation is at most G R/sqrt(T) + M sqrt(ln K/(2T)) (1 + 1/sqrt(B)), B samples a task; no floor remains, however
+    small the batches (proof in ``docs/theory/mini-batches.md``).
 
     References
     ----------

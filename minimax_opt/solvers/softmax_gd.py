@@ -69,8 +69,8 @@ class SoftmaxGD(Solver):
         average of the iterates, evaluated on all data every `evaluate_every` iterations, at the cost of one full pass: only those
         passes are counted in nfev and njev.
     batch_weights : {"same", "delayed"}
-        Weights from this batch's losses (the gradient of the expected smoothed loss of a batch, which exceeds that of the
-        population by at most var/(2 B s)), or from those of the batch before.
+        Weights from this batch's losses, an unbiased gradient of F^B_s, the expected smoothed worst case of a batch, which lies above
+        that of all data by at most nu^2/(2 B s) (see Notes); or from those of the batch before.
     evaluate_every : int
         For mini-batches.
     geometry : {"auto", "entropic", "euclidean"}
@@ -79,6 +79,10 @@ class SoftmaxGD(Solver):
     Notes
     -----
     Full batch, theory step, convex L-smooth G-Lipschitz losses, at every T: F(x_T) - F* <= (L + G^2/s) R^2/(2T) + s D_W.
+    Mini-batches, weights from the same batch, a fixed step eta, convex G-Lipschitz losses of samples: E F(mean of x_0..x_{T-1}) - F* <=
+    R^2/(2 eta T) + eta G^2/2 + s D_W + nu^2/(2 B s), where nu^2 is not the variance of a sample's loss but its sub-Gaussian proxy (for
+    losses in an interval a quarter of its squared length). With the theory's step, eta G^2/2 <= s/2. The proofs, and steps for a given
+    horizon, are in ``docs/theory/mini-batches.md``.
     Without a certificate on the smoothed problem's own optimum, the solve ends as stalled once no step lowers it beyond rounding.
 
     References

@@ -26,6 +26,7 @@ from minimax_opt.tasks import AffineTasks
 
 STEP = 0.2  # of the trapezoidal rule
 TAIL = 40.0  # exp(-TAIL) is below rounding
+LARGEST = 650.0  # range of the losses over s: e^y must not overflow
 
 
 class AffineSamples(AffineTasks):
@@ -90,7 +91,7 @@ def expected_batch(
     gradients : K arrays, shapes (m_k, n)
     batch_size : int or K of them
     smoothing : float
-        s > 0.
+        s, at least 1/650 of the range of the losses.
 
     Examples
     --------
@@ -106,6 +107,8 @@ def expected_batch(
     means = [shares @ np.asarray(task) / smoothing for task, (shares, _) in zip(losses, batches, strict=True)]
     slopes = [shares @ np.asarray(task) for task, (shares, _) in zip(gradients, batches, strict=True)]
     top, bottom = max(m.max() for m in means), max(m.min() for m in means)  # exp(bottom) <= S <= K exp(top)
+    if not top - bottom <= LARGEST:
+        raise ValueError(f"`smoothing` must be at least 1/{LARGEST:g} of the range of the losses, got {smoothing!r}.")
     y = np.arange(-TAIL - np.log(len(losses)), top - bottom + np.log(TAIL) + STEP, STEP)
     t = np.exp(y)
     survival, tilted, sloped = [], [], []  # E exp(-t e), E e exp(-t e), E e grad exp(-t e) with e = exp(hat f/s - top)
