@@ -8,7 +8,8 @@ import numpy as np
 
 from minimax_opt.figures.style import ADVERSARY, AVERAGE, INK, STYLE, WORST_CASE
 
-COLOURS, MARKERS, DASHES = (AVERAGE, ADVERSARY, WORST_CASE), ("s", "^", "o"), ((0, (1, 1.2)), (0, (5, 2)), "-")
+COLOURS, MARKERS = (AVERAGE, ADVERSARY, WORST_CASE), ("s", "^", "o")
+DASHES: Any = ((0, (1, 1.2)), (0, (5, 2)), "-")
 RULES = {"theory": "step $1/(L + G^2/s)$", "best": r"step $R/(G\sqrt{T})$ or better"}
 
 
@@ -75,7 +76,7 @@ def _legend(figure: Any, floor: dict[str, Any]) -> None:
         Line2D([], [], color=INK, linewidth=1.6, label="bound (N2)"),
         Line2D([], [], color=INK, linewidth=0.7, label=r"exact, $T \to \infty$"),
         Line2D([], [], color=INK, marker="|", markersize=8, linestyle="none", label=f"runs, T = {floor['horizon']}: mean, range"),
-        Line2D([], [], color=INK, marker="D", markersize=6, linestyle="none", label=r"on the axis: $\nu/\sqrt{2 B \ln K}$"),
+        Line2D([], [], color=INK, marker="D", markersize=6, linestyle="none", label=r"marks on the axis: $\nu/\sqrt{2 B \ln K}$"),
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=4, fontsize=8.0, handlelength=2.6)
 

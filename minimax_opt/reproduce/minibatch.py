@@ -89,7 +89,12 @@ def _chain(models: int, seed: int) -> dict[str, Any]:
         means, gradients = losses.mean(1), slopes.mean(1)
         size_of = np.exp((means - means.max()) / s)
         smoothed = float(means.max() + s * np.log(size_of.sum()))
-        noise = {"loss_noise": float(np.ptp(losses, axis=1).max() / 2), "batch_size": size, "smoothing": s, "n_tasks": K}
+        noise: dict[str, Any] = {
+            "loss_noise": float(np.ptp(losses, axis=1).max() / 2),
+            "batch_size": size,
+            "smoothing": s,
+            "n_tasks": K,
+        }
         slack += [smoothed - means.max(), batch.value - smoothed]
         inflation.append((batch.value - smoothed) / theory.batch_inflation(**noise))
         diameter = float(np.linalg.norm(gradients[:, None] - gradients, axis=2).max())
@@ -174,7 +179,7 @@ def _ascent(runs: int, horizon: int, seed: int) -> dict[str, Any]:
     options = {name: constants[name] for name in ("lipschitz", "radius")}
     options.update(step_size="theory", weights_step_size="theory", horizon=horizon, spread=problem.spread, batch_size=size)
     excess = excess_of_runs(problem, "descent-ascent", options, horizon, range(seed, seed + runs))
-    shape = {"n_tasks": problem.n_tasks, "batch_size": size, "spread": problem.spread, "horizon": horizon}
+    shape: dict[str, Any] = {"n_tasks": problem.n_tasks, "batch_size": size, "spread": problem.spread, "horizon": horizon}
     bound = stochastic_ascent_bound(lipschitz=constants["lipschitz"], radius=constants["radius"], **shape)
     interval = mean_interval(excess, 0.0, problem.worst_excess, level=_level(1))
     return {"interval": interval, "mean": float(excess.mean()), "bound": bound, "horizon": horizon, "runs": runs}
@@ -185,7 +190,7 @@ def _same_batch() -> dict[str, Any]:
     problem, x, size, s = NoiseTradeOff(), np.array([0.2, 0.6]), 4, 20.0
     weights = respond(problem.tasks(x), Simplex(), smoothing=s)
     missed = float(np.linalg.norm(_expected(problem, x, size, s).gradient - weights @ problem.tasks.A))
-    noise = {
+    noise: dict[str, Any] = {
         "loss_noise": problem.noise,
         "batch_size": size,
         "smoothing": s,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.special import logsumexp, softmax
 from theory.batch_cases import Model, enumerated, random_model
 
+import minimax_opt as mo
 from minimax_opt.reproduce.minibatch import mean_step
 from minimax_opt.theory import minibatch as theory
 from minimax_opt.theory.batch_model import AffineSamples, NoiseTradeOff, expected_batch
@@ -73,6 +75,22 @@ def test_batches_raise_the_smoothed_worst_case_by_at_most_the_bound(together, se
     assert model.value <= value + ROUNDING
     assert value - model.value <= theory.batch_inflation(**model.noise) + ROUNDING
     assert value - model.means.max() <= theory.batch_bias(**model.noise) + ROUNDING
+
+
+SETS = [mo.Simplex(prior=(0.5, 0.3, 0.2)), mo.CVaR(tail_fraction=0.5), mo.KLBall(radius=0.1), mo.Simplex(floor=0.2)]
+
+
+@pytest.mark.parametrize("ambiguity", SETS, ids=repr)
+@pytest.mark.parametrize("seed", range(5))
+def test_the_inflation_of_any_ambiguity_set_keeps_the_bound(ambiguity, seed):
+    """Three tasks with two samples, one draw each: all eight batches, with the library's own values."""
+    rng, s = np.random.default_rng(seed), float(np.exp(np.random.default_rng(seed).uniform(-2, 1)))
+    losses = rng.standard_normal((3, 2))
+    batches = [np.array(batch) for batch in itertools.product(*losses)]
+    raised = np.mean([mo.worst_case(batch, ambiguity, smoothing=s) for batch in batches])
+    here = mo.worst_case(losses.mean(1), ambiguity, smoothing=s)
+    noise = {"loss_noise": np.ptp(losses, axis=1).max() / 2, "batch_size": 1, "smoothing": s, "n_tasks": 3}
+    assert here - ROUNDING <= raised <= here + theory.batch_inflation(**noise) + ROUNDING
 
 
 @pytest.mark.parametrize("noise", [0.05, 0.2])
