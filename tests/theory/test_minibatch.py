@@ -228,7 +228,17 @@ def test_the_bias_of_independent_weights_falls_like_one_over_the_batch_size():
     assert missed[32] / missed[128] == pytest.approx(4.0, rel=0.1)
     noise = {"diameter": 1.0, "loss_noise": 0.1, "smoothing": s, "n_tasks": 3}
     bounds = [theory.independent_weights_bias(batch_size=size, **noise) for size in missed]
-    assert bounds[0] / bounds[1] == pytest.approx(4.0)
+    assert bounds == pytest.approx([(1 + math.log(6)) * 0.01 / size for size in missed])
+
+
+def test_two_tasks_with_opposite_noise_reach_a_twelfth_of_the_bound():
+    """Where w_1 w_2 |w_1 - w_2| is largest, |E hat w - w|_1 = 4 w_1 w_2 |w_1 - w_2| nu^2/s^2 = 0.385 nu^2/s^2 but for higher orders."""
+    noise, apart = 0.01, math.log((1 + 3**-0.5) / (1 - 3**-0.5))
+    model = Model(np.array([noise * COIN + apart, -noise * COIN]), np.array([[[1.0]] * 2, [[0.0]] * 2]), 1, 1.0)
+    missed = abs(enumerated(model, together=True)[2] - model.weights)[0]
+    bound = theory.independent_weights_bias(diameter=1.0, **model.noise)
+    assert missed == pytest.approx(2 / 3**1.5 * noise**2 / 2, rel=1e-3)
+    assert bound / 13 < missed < bound / 12
 
 
 # ---- the variance of N2 ----------------------------------------------------------------------------------------------------------

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 import minimax_opt as mo
-from minimax_opt.reproduce.minibatch import excess_of_runs
+from minimax_opt.problem import Problem
+from minimax_opt.reproduce.minibatch import excess_of_runs, mean_step
+from minimax_opt.solvers.base import Target
+from minimax_opt.solvers.descent_ascent import DescentAscent
 from minimax_opt.theory import minibatch as theory
 from minimax_opt.theory.batch_model import NoiseTradeOff
 from minimax_opt.theory.confidence import mean_interval
@@ -166,6 +169,19 @@ def test_the_theorys_steps_are_those_of_the_solver():
             for options in (named, {"step_size": steps[0], "weights_step_size": steps[1]})
         ]
         np.testing.assert_array_equal(*runs)
+
+
+def test_ascent_moves_x_with_the_weights_from_before_the_batch():
+    """From uniform weights, with a long step of the weights: the mean move is the mean gradient; with same-batch weights it is not."""
+    problem, x, solver = NoiseTradeOff(), np.array([0.2, 0.6]), DescentAscent(step_size=1.0, weights_step_size=10.0, batch_size=4)
+    whole = Problem(problem.tasks, problem.n_tasks, 2, mo.Simplex())
+    state = solver.init(whole, whole.at(x), None, Target(0.0, 0.0), np.random.default_rng(0))
+    slopes = problem.tasks.sample_slopes[..., 0]
+    moves = [x[0] - solver.step(whole, state).x[0] for _ in range(2000)]
+    low, high = mean_interval(moves, slopes.min(), slopes.max())
+    assert low <= problem.tasks.A[:, 0].mean() <= high
+    same = mean_step(problem, x, 4, 0.1, 2000, seed=0)[:, 0]
+    assert mean_interval(same, slopes.min(), slopes.max())[1] < problem.tasks.A[:, 0].mean()
 
 
 @pytest.mark.parametrize("T", [1, 7])
