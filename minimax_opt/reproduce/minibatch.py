@@ -42,7 +42,7 @@ def mean_step(problem: NoiseTradeOff, x: Host, batch_size: int, smoothing: float
     """Gradients that `draws` independent steps of ``softmax-gd`` from `x` follow, shape (draws, n)."""
     solver = SoftmaxGD(smoothing=smoothing, step_size=1.0, batch_size=batch_size, evaluate_every=draws + 1)
     whole = Problem(problem.tasks, problem.n_tasks, len(x), Simplex())
-    state = solver.init(whole, whole.at(x), None, Target(0.0, 0.0), np.random.default_rng(seed))
+    state = solver.init(whole, whole.at(x), None, Target(0.0, 0.0), seed)
     return np.array([x - solver.step(whole, state).x for _ in range(draws)])
 
 

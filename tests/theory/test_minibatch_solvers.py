@@ -175,7 +175,7 @@ def test_ascent_moves_x_with_the_weights_from_before_the_batch():
     """From uniform weights, with a long step of the weights: the mean move is the mean gradient; with same-batch weights it is not."""
     problem, x, solver = NoiseTradeOff(), np.array([0.2, 0.6]), DescentAscent(step_size=1.0, weights_step_size=10.0, batch_size=4)
     whole = Problem(problem.tasks, problem.n_tasks, 2, mo.Simplex())
-    state = solver.init(whole, whole.at(x), None, Target(0.0, 0.0), np.random.default_rng(0))
+    state = solver.init(whole, whole.at(x), None, Target(0.0, 0.0), 0)
     slopes = problem.tasks.sample_slopes[..., 0]
     moves = [x[0] - solver.step(whole, state).x[0] for _ in range(2000)]
     low, high = mean_interval(moves, slopes.min(), slopes.max())
