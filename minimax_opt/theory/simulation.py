@@ -134,7 +134,7 @@ def simulate_ridge(
         y = X @ away + sigma * generator.standard_normal((trials, n))
         moments = (X.transpose(0, 2, 1) @ y[..., None])[..., 0]
         if one_step or s == 0.0:
-            move: Host = s * moments / n
+            move: Any = s * moments / n
         else:
             penalised = X.transpose(0, 2, 1) @ X + n * (1.0 - s) / s * np.eye(len(task))
             move = np.linalg.solve(penalised, moments[..., None])[..., 0]
