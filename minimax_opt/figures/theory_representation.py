@@ -100,7 +100,7 @@ def draw_excess(result: dict[str, Any]) -> Any:
                 "markerfacecolor": "white",
             }
             axes.errorbar(n, mean, bars, **style, label=f"{name}: simulated, 99.995 % interval")
-            axes.annotate(f"$b$ = {b:.3g}", (500, b), (-2, 3), textcoords="offset points", ha="right", fontsize=8, color=INK)
+            axes.annotate(f"$b$ = {b:.3g}", (6, b), (2, 3), textcoords="offset points", ha="left", fontsize=8, color=INK)
         axes.set(
             xscale="log",
             yscale="log",
@@ -159,13 +159,13 @@ def _draw_residuals(axes: Any, upstream: dict[str, Any], names: list[str], title
         color=INK,
         linewidth=0.9,
         linestyle=":",
-        label="certified: no projector is below in its worst task",
+        label="certified bound of the worst",
     )
     axes.set_xticks(at, names, rotation=30 if len(names) == 4 else 0, ha="right" if len(names) == 4 else "center")
     axes.set_ylim(bottom=-0.03 * max(average.max(), minimax.max()))
     price, worst = (prior @ minimax) - (prior @ average), average.max()
     axes.set_title(
-        f"{title}\nworst {worst:.3g} → {minimax.max():.3g}, mean {prior @ average:.3g} → {prior @ average + price:.3g}",
+        f"{title}\nworst {worst:.2g} → {minimax.max():.2g}\nmean {prior @ average:.2g} → {prior @ average + price:.2g}",
         fontsize=9,
     )
 

@@ -177,7 +177,7 @@ def _upstream_claims(result: dict[str, Any]) -> list[Claim]:
             abs(price - result["price"]) < 1e-6,
         ),
         Claim(
-            "(C2) no task of the symmetric hull of the upstream tasks is left with more than the worst of them; outside, g^2 max_k b_k + |theta_perp|^2",
+            "(C2) in the symmetric hull of the upstream tasks b(theta) <= max_k b_k; anywhere b(theta) <= g^2 max_k b_k + |theta_perp|^2",
             "quotients at most 1",
             f"{hull['covered']} of 50 inside: {hull['largest_covered']:.3f}; all 100: {hull['largest_quotient']:.3f}",
             hull["covered"] == 50 and hull["largest_covered"] <= 1 + 1e-9 and hull["largest_quotient"] <= 1 + 1e-9,
@@ -201,7 +201,7 @@ def _downstream_claims(result: dict[str, Any]) -> list[Claim]:
     return [
         *means,
         Claim(
-            f"(C1, C4) samples for excess {EXCESS} of the hard task, d = {DIMENSION}: minimax, and at least, for any learner after average pre-training",
+            f"(C1, C4) samples for excess {EXCESS} of the hard task, d = {DIMENSION}: after minimax; least for any learner after average",
             "21 and 363",
             f"{samples['minimax']:.0f} and {best['least']}",
             samples["minimax"] == 21 and best["least"] == 363,
@@ -219,7 +219,7 @@ def _downstream_claims(result: dict[str, Any]) -> list[Claim]:
             best["orthogonal_low"] <= best["orthogonal"] <= best["orthogonal_high"],
         ),
         Claim(
-            f"(C4') the same for the worst task with |gamma u| <= gamma, d = {samples['dimension'][at]}: fewer than for a Gaussian prior, still linear in d",
+            f"(C4') the same for the worst w with |w| <= gamma, d = {samples['dimension'][at]}: a little less",
             f"at most {samples['any_learner'][at]:.0f}",
             f"{samples['any_learner_worst'][at]:.0f}",
             samples["minimax"] < samples["any_learner_worst"][at] <= samples["any_learner"][at],
