@@ -39,7 +39,7 @@ def draw_shared_weights(result: dict[str, Any]) -> Any:
             style: Any = {
                 "color": color,
                 "marker": marker,
-                "markersize": 5,
+                "markersize": 7.5 if name == "average" else 4,
                 "capsize": 3,
                 "linestyle": "none",
                 "markerfacecolor": "white",

@@ -85,19 +85,32 @@ def draw_failure(result: dict[str, Any]) -> Any:
             difference, [row["formula"] for row in rows], color=AVERAGE, linestyle=(0, (5, 2)), label="raw losses: formula C6"
         )
         left.plot(
-            difference, [row["raw"] for row in rows], "o", color=AVERAGE, markerfacecolor="white", label="raw losses: solved"
+            difference,
+            [row["raw"] for row in rows],
+            "o",
+            color=AVERAGE,
+            markerfacecolor="white",
+            markevery=every,
+            label="raw losses: solved",
         )
         left.plot(
-            difference, [row["excess"] for row in rows], "s-", color=WORST_CASE, markersize=4, label="excess losses: solved"
+            difference,
+            [row["excess"] for row in rows],
+            "s-",
+            color=WORST_CASE,
+            markersize=4,
+            markevery=every,
+            label="excess losses: solved",
         )
         left.axvline(result["hard"], color=INK, linewidth=0.8, linestyle=":")
         left.annotate("$\\gamma^2$", (result["hard"], 0.05), (4, 0), textcoords="offset points", fontsize=9)
         left.set(ylabel="residual of the rare task\n[squared unit of $y$]", title="What is left of the rare task", ylim=(0, 1.45))
         left.legend(fontsize=8, loc="upper left")
+        fine = np.array(result["fine"])
         samples = np.array([np.nan if n is None else n for n in result["samples_raw"]], dtype=float)
-        right.plot(difference, samples, "o--", color=AVERAGE, markerfacecolor="white", label="raw losses")
-        right.plot(difference, np.full(len(rows), result["samples_excess"]), "-", color=WORST_CASE, label="excess losses")
-        lost = difference[np.isnan(samples)]
+        right.plot(fine, samples, "--", color=AVERAGE, label="raw losses")
+        right.plot(fine, np.full(len(fine), result["samples_excess"]), "-", color=WORST_CASE, label="excess losses")
+        lost = fine[np.isnan(samples)]
         if len(lost):
             right.axvspan(lost[0], difference[-1], color=ADVERSARY, alpha=0.15, linewidth=0)
             right.annotate(
@@ -109,7 +122,7 @@ def draw_failure(result: dict[str, Any]) -> Any:
             )
         right.set(yscale="log", ylabel="samples [samples]", title=f"Samples for excess {result['excess_allowed']:.2g}")
         for axes in (left, right):
-            axes.set_xlabel("noise $\\Delta = \\sigma^2_{\\mathrm{frequent}} - \\sigma^2_{\\mathrm{rare}}$ [squared unit of $y$]")
+            axes.set_xlabel("excess noise $\\Delta$ [squared unit of $y$]")
             axes.set_xlim(-0.03, difference[-1] + 0.03)
     return figure
 

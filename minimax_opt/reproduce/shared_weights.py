@@ -13,7 +13,7 @@ from minimax_opt.theory.monte_carlo import law_test, mean_interval
 from minimax_opt.theory.shared_weights import average_weights, minimax_weights, ridge_cdf, ridge_excess, shrinkage
 from minimax_opt.theory.simulation import simulate_ridge
 
-DIMENSION, NOISE, FREQUENT = 40, 0.5, 11
+DIMENSION, NOISE, FREQUENT = 40, 2.0, 11
 SAMPLES = (40, 80, 160, 320)
 CONFIDENCE = 1 - 0.001 / 16  # two statements at four numbers of samples for two starts
 
@@ -40,7 +40,7 @@ def compute(quick: bool, seed: int) -> dict[str, Any]:
     for start in result["starts"].values():
         setting: Any = {"distance": max(start["distances"]), "noise": NOISE, "dimension": DIMENSION}
         start["samples"] = bayes_samples(**setting, excess=grid).tolist()
-        fine = np.geomspace(1, 1000, 60)
+        fine = np.geomspace(DIMENSION, 1000, 60)  # designs with X'X = n I have n >= d
         start["curve"] = {
             "n": fine.tolist(),
             "excess": ridge_excess(**setting, tuned_for=setting["distance"], n_samples=fine).tolist(),
