@@ -81,6 +81,7 @@ def draw_failure(result: dict[str, Any]) -> Any:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.8, 3.3), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
+        every = max(1, len(rows) // 14)
         left.plot(
             difference, [row["formula"] for row in rows], color=AVERAGE, linestyle=(0, (5, 2)), label="raw losses: formula C6"
         )
