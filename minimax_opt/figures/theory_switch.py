@@ -123,7 +123,7 @@ def draw_failure(result: dict[str, Any]) -> Any:
             )
         right.set(yscale="log", ylabel="samples [samples]", title=f"Samples for excess {result['excess_allowed']:.2g}")
         for axes in (left, right):
-            axes.set_xlabel("excess noise $\\Delta$ [squared unit of $y$]")
+            axes.set_xlabel("noise difference $\\Delta$ [squared unit of $y$]")
             axes.set_xlim(-0.03, difference[-1] + 0.03)
     return figure
 
