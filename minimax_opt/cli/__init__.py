@@ -7,13 +7,13 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from minimax_opt.cli import demo, figure, predict, solve
+from minimax_opt.cli import demo, figure, predict, reproduce, solve
 from minimax_opt.cli.arguments import LEAST_TOLERANCE
 from minimax_opt.cli.outcome import INTERRUPTED, OK, USAGE, UsageError
 from minimax_opt.comparison.printer import Printer
 
 DESCRIPTION = "Certified worst-case solutions: min over x of the worst weighted loss over several tasks."
-COMMANDS = (demo, solve, predict, figure)
+COMMANDS = (demo, solve, predict, reproduce, figure)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

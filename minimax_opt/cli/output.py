@@ -11,6 +11,7 @@ from minimax_opt.cli.outcome import INTERRUPTED, NOT_CERTIFIED, OK, UsageError
 from minimax_opt.comparison.printer import Printer
 
 REPORT = "report.json"
+NAMED = 4  # files that a message lists
 
 
 def figure_names(command: str) -> dict[str, str]:
@@ -25,8 +26,9 @@ def prepare(folder: Path, names: Sequence[str]) -> None:
     try:
         prepare_folder(folder, names)
     except OSError as error:
+        listed = ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
         raise UsageError(
-            f"{folder}: {error.strerror}. `--output` must be a folder where {', '.join(names)} can be written; choose another."
+            f"{folder}: {error.strerror}. `--output` must be a folder where {listed} can be written; choose another."
         ) from None
 
 
