@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+from pathlib import Path
 
 from minimax_opt.reproduce import EXPERIMENTS
 
@@ -21,3 +22,9 @@ def test_another_process_can_run_them():
     """Functions at the top of a module, not lambdas, so that a new process finds them."""
     for experiment in EXPERIMENTS:
         assert pickle.loads(pickle.dumps(experiment)) == experiment
+
+
+def test_the_index_of_the_theory_names_them_all():
+    index = (Path(__file__).parents[2] / "docs" / "theory" / "README.md").read_text()
+    for experiment in EXPERIMENTS:
+        assert f"`{experiment.name}`" in index, experiment.name
