@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -147,6 +149,15 @@ def test_help_says_what_is_optional_and_how_it_ends(capsys):
     text = " ".join(capsys.readouterr().out.split())
     assert 'pip install "minimax_opt[theory]"' in text
     assert " ".join(EXIT_CODES.split()) in text
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/theory/README.md"])
+def test_the_documented_commands_are_understood(page):
+    found = re.findall(r"^ *(minimax-opt reproduce\b.*)$|`(minimax-opt reproduce\b.*?)`", (ROOT / page).read_text(), flags=re.M)
+    commands = [shlex.split(block or inline)[1:] for block, inline in found]
+    assert ["reproduce", "--quick"] in commands
+    for command in commands:
+        assert cli._parser().parse_args(command).command == "reproduce"
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="no process groups")
