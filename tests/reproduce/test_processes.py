@@ -17,7 +17,9 @@ def run(experiments, job, processes):
     return outcomes
 
 
-def test_processes_give_the_numbers_of_one_process(job, tmp_path):
+def test_processes_give_the_numbers_of_one_process(job, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     chosen = (fakes.SQUARES, fakes.THREADS, replace(fakes.RAISES, compute=fakes.dies))
     variables = {name: os.environ.get(name) for name in ONE_THREAD}
     outcomes = run(chosen, job, processes=2)
