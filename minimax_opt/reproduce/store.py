@@ -18,6 +18,7 @@ from minimax_opt.comparison.files import write_atomically
 
 FORMAT = "minimax_opt.reproduce/1"
 PACKAGES = ("minimax_opt", "numpy", "scipy", "torch", "cvxpy", "clarabel", "pepit")  # those that the numbers depend on
+CODE = {".py", ".so", ".pyd"}
 UNRELATED = {"cli", "demo", "tabular", "figures"}  # folders of minimax_opt on which no result depends
 
 
@@ -126,12 +127,12 @@ def _version(name: str) -> str | None:
 
 @cache
 def _source() -> str:
-    """SHA-256 of the Python files that a result can depend on: the version number alone would miss an edit."""
+    """SHA-256 of the files that a result can depend on, the compiled module among them: the version number alone would miss an edit."""
     digest = hashlib.sha256()
     for package in (minimax_opt, minimax_kernels):
         for root in map(Path, package.__path__):
-            for path in sorted(root.rglob("*.py")):
+            for path in sorted(root.rglob("*")):
                 inside = path.relative_to(root)
-                if inside.parts[0] not in UNRELATED:
+                if path.suffix in CODE and inside.parts[0] not in UNRELATED:
                     digest.update(f"{root.name}/{inside.as_posix()}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()

@@ -107,16 +107,16 @@ def test_the_digest_follows_the_code_that_computes_and_no_other(tmp_path, monkey
 
     monkeypatch.setattr(store, "minimax_opt", Package)
     monkeypatch.setattr(store, "minimax_kernels", Package)
-    for name in ("solve.py", "theory/bounds.py", "figures/draw.py", "cli/run.py"):
+    for name in ("solve.py", "theory/bounds.py", "figures/draw.py", "cli/run.py", "notes.txt"):
         (tmp_path / "package" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "package" / name).write_text("one")
     first = digest()
-    for name in ("figures/draw.py", "cli/run.py"):
+    for name in ("figures/draw.py", "cli/run.py", "notes.txt"):
         (tmp_path / "package" / name).write_text("two")
     assert digest() == first
     seen = {first}
-    for name in ("solve.py", "theory/bounds.py", "theory/new.py"):
+    for name in ("solve.py", "theory/bounds.py", "theory/new.py", "native.so"):
         (tmp_path / "package" / name).write_text("two")
         seen.add(digest())
-    assert len(seen) == 4
+    assert len(seen) == 5
     store._source.cache_clear()
