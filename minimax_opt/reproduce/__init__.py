@@ -2,8 +2,29 @@
 
 from __future__ import annotations
 
+from minimax_opt.reproduce import (
+    bias,
+    convergence,
+    failure,
+    minibatch,
+    rates,
+    representation,
+    shared_weights,
+    switch,
+    tightness,
+)
 from minimax_opt.reproduce.experiment import Claim, Experiment
 
-EXPERIMENTS: tuple[Experiment, ...] = ()
+EXPERIMENTS: tuple[Experiment, ...] = (
+    bias.EXPERIMENT,
+    convergence.EXPERIMENT,
+    tightness.EXPERIMENT,
+    rates.EXPERIMENT,
+    minibatch.EXPERIMENT,
+    representation.EXPERIMENT,
+    switch.EXPERIMENT,
+    failure.EXPERIMENT,
+    shared_weights.EXPERIMENT,
+)
 
 __all__ = ["EXPERIMENTS", "Claim", "Experiment"]
