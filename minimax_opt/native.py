@@ -6,21 +6,16 @@ certified by the same code, from the same data.
 
 from __future__ import annotations
 
-import importlib
-import os
 from functools import cache
 from typing import Any
+
+from minimax_kernels.backend import load
 
 
 @cache
 def library() -> Any:
     """The module minimax_kernels._native; None where it was not built or is turned off."""
-    if os.environ.get("MINIMAX_OPT_NATIVE", "1") == "0":
-        return None
-    try:
-        return importlib.import_module("minimax_kernels._native")
-    except ImportError:
-        return None
+    return load("minimax_kernels._native")
 
 
 __all__ = ["library"]

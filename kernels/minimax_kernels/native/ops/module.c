@@ -1,0 +1,23 @@
+/* The Python module minimax_kernels._ops: the ops on a CPU. Tensors come as addresses, which the callers in Python have checked and made contiguous. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+static PyMethodDef methods[] = {
+    {NULL, NULL, 0, NULL},
+};
+
+static PyModuleDef_Slot slots[] = {{0, NULL}};
+
+static struct PyModuleDef definition = {
+    .m_base = PyModuleDef_HEAD_INIT,
+    .m_name = "minimax_kernels._ops",
+    .m_doc = "The ops on a CPU, in C. Internal: addresses are taken as they come.",
+    .m_size = 0,
+    .m_methods = methods,
+    .m_slots = slots,
+};
+
+PyMODINIT_FUNC PyInit__ops(void)
+{
+    return PyModuleDef_Init(&definition);
+}
