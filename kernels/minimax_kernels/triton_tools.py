@@ -33,7 +33,7 @@ def power_of_two(length: int, least: int = 1, most: int = 1 << 20) -> int:
 
 
 def cdiv(a: int, b: int) -> int:
-    """a / b, rounded up."""
+    """The quotient a / b, rounded up."""
     return -(-a // b)
 
 

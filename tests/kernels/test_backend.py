@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from minimax_kernels import backend as module
 from minimax_kernels.backend import resolve
 
@@ -27,7 +28,7 @@ def test_auto_on_a_cpu_is_native_where_it_is_built_and_offered(monkeypatch):
 
 def test_a_named_backend_is_used_or_refused(monkeypatch):
     assert resolve("torch", X) == "torch"
-    with pytest.raises(ValueError, match="`backend` must be one of 'auto'.*got 'cuda'"):
+    with pytest.raises(ValueError, match=r"`backend` must be one of 'auto'.*got 'cuda'"):
         resolve("cuda", X)
     with pytest.raises(ValueError, match="the tensor is on cpu, Triton runs on CUDA"):
         resolve("triton", X)
@@ -57,7 +58,7 @@ def test_the_environment_names_a_preference(monkeypatch):
     monkeypatch.setenv("MINIMAX_OPT_BACKEND", "triton")
     assert resolve("auto", X, offers) == "native", "Triton cannot run on this tensor"
     monkeypatch.setenv("MINIMAX_OPT_BACKEND", "cude")
-    with pytest.raises(ValueError, match="MINIMAX_OPT_BACKEND must be one of.*got 'cude'"):
+    with pytest.raises(ValueError, match=r"MINIMAX_OPT_BACKEND must be one of.*got 'cude'"):
         resolve("auto", X)
 
 
