@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from compile_ahead import shortcomings
+
 from minimax_kernels.backend import has_triton
 
 HERE = Path(__file__).parent
