@@ -1,6 +1,3 @@
-"""Convex solvers beside their peers. Importing this package holds BLAS at one thread: the number is read once, when NumPy is first imported."""
+"""Convex solvers beside their peers, on one thread: the shared package, imported first, holds BLAS there."""
 
-import os
-
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
-    os.environ[_variable] = "1"
+import benchmarks.common  # noqa: F401

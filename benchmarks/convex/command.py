@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from benchmarks.common.machine import processor, versions
 
 VERSIONS = (
     "minimax_opt",
@@ -27,26 +28,12 @@ VERSIONS = (
 
 def settings(arguments: argparse.Namespace) -> dict[str, Any]:
     """What the rows of a file share."""
-    versions = {}
-    for name in VERSIONS:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            versions[name] = "absent"
     return {
         **{name: getattr(arguments, name) for name in ("seed", "repeat", "method", "budget")},
         "python": platform.python_version(),
-        "processor": _processor(),
-        "versions": versions,
+        "processor": processor(),
+        "versions": versions(VERSIONS),
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((entry.split(":", 1)[1].strip() for entry in lines if entry.startswith("model name")), platform.processor())
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

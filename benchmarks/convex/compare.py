@@ -15,14 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.convex import judge, measure
+from benchmarks.common import measure
+from benchmarks.common.store import Store
+from benchmarks.convex import judge
 from benchmarks.convex.command import add_arguments, settings
 from benchmarks.convex.contenders import HOPELESS, PATIENCE, Contender, Ours, interleave
 from benchmarks.convex.data import Data
 from benchmarks.convex.judge import LEVELS
 from benchmarks.convex.peers import peers_of, reduce
 from benchmarks.convex.statistics import fastest, ratio
-from benchmarks.convex.store import Store
 from benchmarks.convex.suite import case, chosen
 from benchmarks.convex.trial import attempt, load_libraries, needed
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 import minimax_opt as mo
-from benchmarks.convex import judge, measure
+from benchmarks.common import measure
+from benchmarks.convex import judge
 from benchmarks.convex.data import Data
 from benchmarks.convex.judge import LEVELS
 from benchmarks.convex.peers import Peer, Solve

@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 
 import minimax_opt as mo
-from benchmarks.convex import judge, measure
+from benchmarks.common import measure
+from benchmarks.common.store import Store
+from benchmarks.convex import judge
 from benchmarks.convex.command import add_arguments, settings
 from benchmarks.convex.data import LOSSES, Data
 from benchmarks.convex.judge import LEVELS
 from benchmarks.convex.peers.epigraph import Epigraph
-from benchmarks.convex.store import Store
 from benchmarks.convex.suite import case, chosen
 from benchmarks.convex.trajectories import ADVERSARIES, BATCH, THEIRS, Item
 

@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 
 import minimax_opt as mo
-from benchmarks.convex import judge, measure
+from benchmarks.common import measure
+from benchmarks.common.store import Store
+from benchmarks.convex import judge
 from benchmarks.convex.command import add_arguments, settings
 from benchmarks.convex.data import Data
 from benchmarks.convex.families import Maker, affine, least_squares, logistic
 from benchmarks.convex.judge import LEVELS
 from benchmarks.convex.peers import peers_of, reduce
-from benchmarks.convex.store import Store
 from benchmarks.convex.trial import attempt
 
 LONGEST = 2.5

@@ -10,6 +10,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from benchmarks.common.statistics import geometric_mean
+from benchmarks.common.store import load
 from benchmarks.convex import convergence, growth
 from benchmarks.convex.compare import AMPLE, LEAST, MANIFOLD
 from benchmarks.convex.contenders import HOPELESS
@@ -22,8 +24,7 @@ from benchmarks.convex.peers import (
     MODELLED_ENTRIES,
     SECOND_ORDER_VARIABLES,
 )
-from benchmarks.convex.statistics import fastest, geometric_mean, peer_seconds, ratio, ratios, unpaired, winners
-from benchmarks.convex.store import load
+from benchmarks.convex.statistics import fastest, peer_seconds, ratio, ratios, unpaired, winners
 from benchmarks.convex.targets import targets
 from benchmarks.convex.tune import held_out
 

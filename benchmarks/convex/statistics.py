@@ -1,12 +1,10 @@
-"""What a table of times says: ratios, geometric means with intervals, performance profiles."""
+"""What a table of times says: ratios, winners, performance profiles."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-
-RESAMPLES = 10_000
 
 
 def peer_seconds(row: dict[str, Any], peer: dict[str, Any], whole: str = "", reduction: bool = True) -> float:
@@ -58,14 +56,6 @@ def unpaired(cases: dict[str, Any], level: float, whole: str = "") -> tuple[list
         alone += [name] if ours and not peer else []
         missed += [name] if peer and not ours else []
     return alone, missed
-
-
-def geometric_mean(values: list[float], seed: int = 0) -> tuple[float, float, float]:
-    """The geometric mean, and its 95 % percentile interval from cases drawn again with replacement."""
-    logs = np.log(values)
-    draws = np.random.default_rng(seed).choice(logs, size=(RESAMPLES, len(logs))).mean(1)
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return float(np.exp(logs.mean())), float(np.exp(low)), float(np.exp(high))
 
 
 def times(cases: dict[str, Any], level: float) -> dict[str, dict[str, float]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmarks.common.statistics import geometric_mean
 from benchmarks.convex.judge import LEVELS
-from benchmarks.convex.statistics import geometric_mean, ratios
+from benchmarks.convex.statistics import ratios
 from benchmarks.convex.tune import held_out
 
 LAST = LEVELS[-1]

@@ -11,7 +11,8 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.convex import judge, measure
+from benchmarks.common import measure
+from benchmarks.convex import judge
 from benchmarks.convex.data import Data
 from benchmarks.convex.families import affine, least_squares, logistic
 from benchmarks.convex.judge import LEVELS

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 import numpy as np
 
 import minimax_opt as mo
+from benchmarks.common.measure import one_thread, timed
 from benchmarks.convex.data import Data
 from benchmarks.convex.families import affine, chebyshev, least_squares, logistic, outliers
-from benchmarks.convex.measure import one_thread, timed
 from benchmarks.convex.suite import SUITE, case
 
 METHODS = ("interior-point", "dual-newton", "sqp", "working-set")

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 import minimax_opt as mo
-from benchmarks.convex import judge, measure, statistics
+from benchmarks.common import measure
+from benchmarks.common.statistics import geometric_mean
+from benchmarks.common.store import Store, load
+from benchmarks.convex import judge, statistics
 from benchmarks.convex.compare import compare
 from benchmarks.convex.convergence import Curve, their_curve
 from benchmarks.convex.data import LOSSES
@@ -15,7 +18,6 @@ from benchmarks.convex.families import changed, least_squares, logistic, multino
 from benchmarks.convex.growth import slope
 from benchmarks.convex.peers import Peer, modelled, native, peers_of
 from benchmarks.convex.peers.epigraph import Epigraph, Gram
-from benchmarks.convex.store import Store, load
 from benchmarks.convex.suite import LARGE, SMALL, SUITE, case, chosen
 from benchmarks.convex.targets import targets
 from benchmarks.convex.trajectories import THEIRS
@@ -171,7 +173,7 @@ def test_store_continues_and_refuses_other_settings(tmp_path):
 
 
 def test_geometric_mean_and_slope():
-    mean, low, high = statistics.geometric_mean([1.0, 4.0] * 20)
+    mean, low, high = geometric_mean([1.0, 4.0] * 20)
     assert mean == pytest.approx(2.0)
     assert 1.4 < low < mean < high < 2.8
     assert slope((1, 10, 100, 1000), [None, 2.0, 40.0, 800.0]) == pytest.approx(np.log10(20.0))

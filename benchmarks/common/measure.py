@@ -18,13 +18,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
 
 MEGABYTE = 2**20
 
 
 def one_thread() -> None:
     """Hold every thread pool of the process at one thread, those loaded later too if the environment says so, as that of this package does."""
+    from threadpoolctl import threadpool_limits  # an extra of the benchmarks
+
     threadpool_limits(limits=1)
     torch.set_num_threads(1)
 
@@ -65,13 +66,16 @@ class Probe(NamedTuple):
     megabytes: float | None = None
 
 
-def probe(function: Callable[[], Any], prepare: Callable[[], Any] | None = None, budget: float = 60.0) -> Probe:
-    """Call `function` in a forked process that ends after `budget` CPU seconds, or ten times as long on the wall.
+def probe(
+    function: Callable[[], Any], prepare: Callable[[], Any] | None = None, budget: float = 60.0, start: str = "fork"
+) -> Probe:
+    """Call `function` in a process of its own that ends after `budget` CPU seconds, or ten times as long on the wall.
 
     `prepare` is called before in that process: what it allocates, libraries among it, does not count as memory of the call. The peak is the
-    high-water mark of resident memory, set back just before the call.
+    high-water mark of resident memory, set back just before the call. The process is forked, or fresh with ``start="spawn"``; then both functions
+    must be picklable.
     """
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context(start)
     receive, send = context.Pipe(duplex=False)
     child = context.Process(target=_in_child, args=(function, prepare, send, budget), daemon=True)
     child.start()
