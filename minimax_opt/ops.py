@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from minimax_kernels import project_capped_simplex, project_simplex
+from minimax_kernels import project_capped_simplex, project_simplex, task_cross_entropy, task_masked_mse
 
-__all__ = ["project_capped_simplex", "project_simplex"]
+__all__ = ["project_capped_simplex", "project_simplex", "task_cross_entropy", "task_masked_mse"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from minimax_kernels.cross_entropy import task_cross_entropy
+from minimax_kernels.masked_mse import task_masked_mse
 from minimax_kernels.simplex_projection import project_capped_simplex, project_simplex
 
-__all__ = ["project_capped_simplex", "project_simplex"]
+__all__ = ["project_capped_simplex", "project_simplex", "task_cross_entropy", "task_masked_mse"]
