@@ -19,24 +19,20 @@ def task_cross_entropy(
     z_loss: float = 0.0,
     softcap: float | None = None,
 ) -> TaskLosses:
-    """One sample and one task at a time; ids out of range count as ignored."""
-    z = logits.double() if softcap is None else softcap * torch.tanh(logits.double() / softcap)
-    task_ids, n_classes = task_ids.expand(target.shape), logits.shape[-1]
-    losses = torch.zeros(target.shape, dtype=torch.float64, device=logits.device)
-    by_task: list[list[Tensor]] = [[] for _ in range(n_tasks)]
-    for i in map(tuple, torch.ones_like(target).nonzero().tolist()):
-        y, k = int(target[i]), int(task_ids[i])
-        if ignore_index in (y, k) or not (0 <= y < n_classes and 0 <= k < n_tasks):
-            continue
-        lse = torch.logsumexp(z[i], -1)
-        loss = lse - (1 - label_smoothing) * z[i][y] + z_loss * lse**2
-        if label_smoothing > 0:
-            loss = loss - label_smoothing * z[i].mean()
-        losses = losses.index_put(tuple(torch.tensor(j, device=losses.device) for j in i), loss)
-        by_task[k].append(loss)
-    zero = torch.zeros((), dtype=torch.float64, device=logits.device)
-    means = torch.stack([torch.stack(of_task).mean() if of_task else zero for of_task in by_task])
-    return TaskLosses(means, torch.tensor([len(of_task) for of_task in by_task], device=logits.device), losses)
+    """All samples in use at once, then one task at a time; ids out of range count as ignored."""
+    ids = task_ids.expand(target.shape)
+    used = (target != ignore_index) & (target >= 0) & (target < logits.shape[-1])
+    used &= (ids != ignore_index) & (ids >= 0) & (ids < n_tasks)
+    z, y, ids = logits[used].double(), target[used].long(), ids[used]
+    if softcap is not None:
+        z = softcap * torch.tanh(z / softcap)
+    lse = torch.logsumexp(z, -1)
+    losses = lse - (1.0 - label_smoothing) * z.gather(-1, y.unsqueeze(-1)).squeeze(-1) + z_loss * lse**2
+    if label_smoothing > 0.0:
+        losses = losses - label_smoothing * z.mean(-1)
+    means = [losses[ids == k].mean() if (ids == k).any() else losses.new_zeros(()) for k in range(n_tasks)]
+    counts = torch.stack([(ids == k).sum() for k in range(n_tasks)])
+    return TaskLosses(torch.stack(means), counts, losses.new_zeros(used.shape).masked_scatter(used, losses))
 
 
 __all__ = ["task_cross_entropy"]

@@ -32,7 +32,6 @@ def both(dtype: torch.dtype, length: int, kind: str, normalize: bool) -> list[Co
 
 
 COMPILATIONS = [
-    *both(torch.bfloat16, 768, "l2", False),
     *both(torch.bfloat16, 768, "l2", True),
     *both(torch.float32, 768, "smooth_l1", True),
     *both(torch.float32, 75, "l1", False),
