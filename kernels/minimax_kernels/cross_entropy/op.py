@@ -52,7 +52,7 @@ def task_cross_entropy(
     n_tasks : int
         K.
     ignore_index : int
-        A sample whose target or task id is this one is left out: its loss is 0, it counts in no task, its logits are not read.
+        A sample whose target or task id is this one is left out: its loss is 0, it counts in no task, its logits may be nan.
     label_smoothing, z_loss : float
         :math:`\epsilon` in [0, 1] and :math:`\zeta \ge 0`.
     softcap : float, optional
@@ -82,9 +82,9 @@ def task_cross_entropy(
 
     Notes
     -----
-    Saved for backward: the logits and 24 bytes a row. The logits are read once forward and once backward; rows whose weight
-    :math:`w_i` is 0 are not read again. Same input, same bits. Predicting the next token, shift the targets, with the last one
-    ignored, rather than cut the logits: ``logits[:, :-1]`` is copied.
+    Saved for backward: the logits and 24 bytes a row. The logits are read once forward and once backward; on CUDA samples that
+    are left out are not read at all, and those whose weight :math:`w_i` is 0 not again. Same input, same bits. Predicting the next
+    token, shift the targets, with the last one ignored, rather than cut the logits: ``logits[:, :-1]`` is copied.
 
     Examples
     --------

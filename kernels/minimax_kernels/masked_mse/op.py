@@ -49,7 +49,7 @@ def task_masked_mse(
         x and y, by patches. `pred` is differentiable, twice; so is `target`, unless it is normalised.
     mask : Tensor, bool
         m: True for the patches that were hidden from the model and are predicted. Of the shape of the patches (...) or one that
-        expands to it. The other patches are never read: they may hold nan.
+        expands to it. The other patches may hold nan; on CUDA they are not read.
     task_ids : Tensor, int64 or int32
         t, of the shape of the patches or one that expands to it: (B, 1) gives each sample of a batch (B, patches) one task,
         (patches,) gives each place one modality.
