@@ -2,6 +2,36 @@
 
 from __future__ import annotations
 
-from minimax_kernels import project_capped_simplex, project_simplex, task_cross_entropy, task_masked_mse
+from minimax_kernels import (
+    ExactTaskReduction,
+    SmoothMax,
+    TaskReduction,
+    TaskStep,
+    mirror_step,
+    project_capped_simplex,
+    project_simplex,
+    smooth_max,
+    task_cross_entropy,
+    task_masked_mse,
+    task_reduce,
+    task_reduce_exact,
+    task_spread,
+    task_step,
+)
 
-__all__ = ["project_capped_simplex", "project_simplex", "task_cross_entropy", "task_masked_mse"]
+__all__ = [
+    "ExactTaskReduction",
+    "SmoothMax",
+    "TaskReduction",
+    "TaskStep",
+    "mirror_step",
+    "project_capped_simplex",
+    "project_simplex",
+    "smooth_max",
+    "task_cross_entropy",
+    "task_masked_mse",
+    "task_reduce",
+    "task_reduce_exact",
+    "task_spread",
+    "task_step",
+]

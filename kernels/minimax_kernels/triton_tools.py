@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cache
@@ -32,9 +33,14 @@ def power_of_two(length: int, least: int = 1, most: int = 1 << 20) -> int:
     return min(max(triton.next_power_of_2(max(length, 1)), least), most)
 
 
+def float_bits(x: float) -> int:
+    """The bits of a float64, for a kernel to reinterpret: as a float, an argument would be rounded to float32."""
+    return int.from_bytes(struct.pack("<d", x), "little", signed=True)
+
+
 def cdiv(a: int, b: int) -> int:
     """The quotient a / b, rounded up."""
     return -(-a // b)
 
 
-__all__ = ["LN_2", "LOG2_E", "cdiv", "device_of", "multiprocessors", "power_of_two"]
+__all__ = ["LN_2", "LOG2_E", "cdiv", "device_of", "float_bits", "multiprocessors", "power_of_two"]

@@ -2,7 +2,13 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "task_reduce.h"
+
 static PyMethodDef methods[] = {
+    {"task_reduce", (PyCFunction)(void (*)(void))task_reduce, METH_FASTCALL, NULL},
+    {"task_reduce_exact", (PyCFunction)(void (*)(void))task_reduce_exact, METH_FASTCALL, NULL},
+    {"task_spread", (PyCFunction)(void (*)(void))task_spread, METH_FASTCALL, NULL},
+    {"task_step", (PyCFunction)(void (*)(void))task_step, METH_FASTCALL, NULL},
     {NULL, NULL, 0, NULL},
 };
 
