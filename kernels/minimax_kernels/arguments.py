@@ -33,7 +33,7 @@ def check_tasks(n_tasks: int) -> None:
 
 def check_number(name: str, value: float, least: float = 0.0, most: float = math.inf, open_below: bool = False) -> float:
     """`value` as a float, finite and from `least` to `most`; more than `least` if `open_below`."""
-    if isinstance(value, Tensor) or not isinstance(value, (int, float)):
+    if not isinstance(value, (int, float)):
         raise TypeError(f"`{name}` must be a float, got {type(value).__name__}.")
     inside = least < value if open_below else least <= value
     if not (inside and value <= most and math.isfinite(value)):

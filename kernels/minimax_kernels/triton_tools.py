@@ -25,7 +25,7 @@ def device_of(tensor: Tensor) -> Iterator[None]:
 @cache
 def multiprocessors(device: torch.device) -> int:
     """The number of streaming multiprocessors; a small number where the kernels are emulated, since programs then run one by one."""
-    return torch.cuda.get_device_properties(device).multi_processor_count if device.type == "cuda" else 2
+    return int(torch.cuda.get_device_properties(device).multi_processor_count) if device.type == "cuda" else 2
 
 
 def power_of_two(length: int, least: int = 1, most: int = 1 << 20) -> int:
