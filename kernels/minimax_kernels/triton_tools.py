@@ -30,7 +30,7 @@ def multiprocessors(device: torch.device) -> int:
 
 def power_of_two(length: int, least: int = 1, most: int = 1 << 20) -> int:
     """The smallest power of two >= length, clipped to [least, most]."""
-    return min(max(triton.next_power_of_2(max(length, 1)), least), most)
+    return min(max(int(triton.next_power_of_2(max(length, 1))), least), most)
 
 
 def float_bits(x: float) -> int:
