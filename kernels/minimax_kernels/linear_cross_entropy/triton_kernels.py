@@ -139,8 +139,9 @@ def gradients(tile: Tensor, bias: Tensor | None, labels: Tensor, lse: Tensor, op
 
 
 def _constants(tile: Tensor, bias: Tensor | None, options: Options) -> dict[str, Any]:
-    """What the kernels are compiled for. A thread has 16 numbers of a block."""
-    block = triton_tools.power_of_two(tile.shape[1], 64, 4096)
+    """What the kernels are compiled for. A thread has 8 numbers of a block, and at most 512 threads share one: more registers spill."""
+    double = tile.dtype == torch.float64
+    block = triton_tools.power_of_two(tile.shape[1], 64, 1024 if double else 4096)
     return {
         "N_CLASSES": tile.shape[1],
         "WIDTH": tile.stride(0),
@@ -149,8 +150,8 @@ def _constants(tile: Tensor, bias: Tensor | None, options: Options) -> dict[str,
         "Z_LOSS": options.z_loss,
         "SOFTCAP": options.softcap,
         "BLOCK": block,
-        "WIDE": tl.float64 if tile.dtype == torch.float64 else tl.float32,
-        "num_warps": max(block // 512, 1),
+        "WIDE": tl.float64 if double else tl.float32,
+        "num_warps": max(block // 256, 1),
     }
 
 
