@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
-from argparse import Namespace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from benchmarks.common.store import Store, load
-from benchmarks.kernels import compare, gpu, measure, report, stress, suite, trial
+from benchmarks.kernels import compare, measure, report, suite, trial
 from benchmarks.kernels.ceilings import ceilings
 from benchmarks.kernels.suite import Case, Target
 from benchmarks.kernels.trial import Plan
 from tests import kernel_cases
+from tests.kernel_cases import capture
 
 CPU = torch.device("cpu")
 ROWS, BIG = kernel_cases.CASES
@@ -212,91 +210,3 @@ def test_the_page_says_where_we_lose_and_what_was_reached(tmp_path, monkeypatch,
     assert "## a cuda" in text
     for table in text.split("\n\n"):
         assert len({line.count("|") for line in table.splitlines() if line.startswith("|")}) <= 1, table
-
-
-def test_replays_on_changing_inputs_are_compared_to_the_first():
-    found = stress.stressed(ROWS, "ours", 0, CPU, 20)
-    assert (found["replays"], found["differing"], found["inputs"]) == (20, 0, 8)
-    assert found["error"] < 1e-6
-    calls = iter(range(100))
-
-    def racing(inputs):
-        return lambda: inputs["x"].sum() + (1.0 if next(calls) == 17 else 0.0)
-
-    case = Case("c", kernel_cases.make_rows, {"ours": racing}, lambda inputs: inputs["x"].double().sum())
-    assert stress.stressed(case, "ours", 0, CPU, 20)["differing"] == 1
-
-
-def capture(run):
-    """As a graph: every replay writes the same tensors."""
-    kept = measure.tensors(run())
-    return lambda: [old.copy_(new) for old, new in zip(kept, measure.tensors(run()), strict=True)], kept
-
-
-def test_a_graph_is_seen_to_leave_parts_unwritten_and_to_differ_from_calls():
-    found = stress.stressed(ROWS, "ours", 0, CPU, 5, capture)
-    assert found["differing"] == 0
-    assert found["as_eager"]
-    assert not found["obstacle"]
-
-    def partial(run):
-        outputs = run()
-        return lambda: outputs[0].copy_(run()[0]), outputs
-
-    found = stress.stressed(ROWS, "ours", 0, CPU, 5, partial)
-    assert not found["as_eager"]
-    assert found["error"] > 1e-3, "what is not written is rubbish"
-
-    def fails(run):
-        raise RuntimeError("operation not permitted when stream is capturing")
-
-    found = stress.stressed(ROWS, "ours", 0, CPU, 5, fails)
-    assert found["differing"] == 0
-    assert "capturing" in found["obstacle"]
-
-
-def arguments(folder, **more):
-    options = {"families": ["tests.kernel_cases"], "quick": True, "seed": 21, "rounds": None, "budget": 5.0, "device": "cpu"}
-    return Namespace(output=folder, **{**options, **more})
-
-
-def test_the_gpu_command_runs_emulated_and_goes_on(tmp_path, monkeypatch, capsys):
-    ran = []
-    run = SimpleNamespace(returncode=0, stdout="3 passed\n", stderr="")
-    monkeypatch.setattr(gpu.subprocess, "run", lambda command, **more: ran.append(command) or run)
-    monkeypatch.setenv("TRITON_INTERPRET", "1")
-    assert gpu.everything(arguments(tmp_path), lambda: 1.0) == 0, "no time left: nothing is done"
-    assert "Run the same command again" in capsys.readouterr().out
-    assert gpu.everything(arguments(tmp_path), lambda: 500.0) == 0
-    content = json.loads((tmp_path / "gpu.json").read_text())
-    assert content["settings"]["place"] == "interpreter"
-    assert content["tests"]["tests/kernels"]["passed"]
-    assert content["stress"][f"{ROWS.name}: ours"]["replays"] == gpu.EMULATED
-    assert set(content["cases"]) == {ROWS.name}
-    text = (tmp_path / "gpu.md").read_text()
-    assert "all the same bits" in text
-    assert "3 passed" in text
-    assert "All done" in capsys.readouterr().out
-    again = len(ran)
-    gpu.everything(arguments(tmp_path), lambda: 500.0)
-    assert len(ran) == again, "what is done is not done again"
-
-
-def test_the_gpu_command_reports_failures(tmp_path, monkeypatch):
-    def late(command, **more):
-        raise gpu.subprocess.TimeoutExpired(command, 1.0, output=b"half")
-
-    monkeypatch.setattr(gpu.subprocess, "run", late)
-    monkeypatch.setattr(gpu, "stressed", lambda *a: 1 / 0)
-    assert gpu.everything(arguments(tmp_path), lambda: 500.0) == 2
-    content = json.loads((tmp_path / "gpu.json").read_text())
-    assert content["tests"]["tests/kernels"]["last"] == "half"
-    assert "ZeroDivisionError" in content["stress"][f"{ROWS.name}: ours"]["failure"]
-
-
-def test_the_gpu_command_needs_a_gpu(monkeypatch, capsys):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr("sys.argv", ["gpu", "--output", "nowhere"])
-    with pytest.raises(SystemExit):
-        gpu.main()
-    assert "--device cpu emulates" in capsys.readouterr().err
