@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TESTS = ROOT / "tests" / "kernels"
 ORDERING = 1000  # cases with as many replays are about the order of memory accesses: they come first
 EMULATED = 3  # replays of any op that is emulated
+TESTING = 240.0  # seconds that the tests of one folder may take
 SPARE = 20.0  # seconds before the end at which no step begins
 
 
@@ -50,7 +51,7 @@ def steps(cases: list[tuple[str, Case]], plan: Plan, log: Path, left: Any) -> It
         TESTS,
         *(TESTS / family for family in dict.fromkeys(family for family, _ in cases) if (TESTS / family).is_dir()),
     ]:
-        yield Step("tests", path.relative_to(ROOT).as_posix(), lambda path=path: run_tests(path, plan, log, left()))
+        yield Step("tests", path.relative_to(ROOT).as_posix(), lambda path=path: run_tests(path, plan, log, min(left(), TESTING)))
     yield from (_stress_step(case, name, plan) for case, name in replayed if (case, name) not in ordering)
 
 
@@ -80,7 +81,7 @@ def run_tests(path: Path, plan: Plan, log: Path, seconds: float) -> dict[str, An
         )
         output, code = run.stdout + run.stderr, run.returncode
     except subprocess.TimeoutExpired as error:
-        output, code = (error.stdout or b"").decode(), -1
+        output, code = str(error.stdout or b"", "utf-8"), -1
     with log.open("a") as file:
         file.write(f"$ {' '.join(command)}\n{output}\n")
     last = (output.strip().splitlines() or [""])[-1]

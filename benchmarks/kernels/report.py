@@ -28,7 +28,7 @@ SHARED = f"""\
 Contenders take turns; medians over the rounds; ratios are medians of rival / ours within a round, with their quartiles. Errors: of each output the
 largest deviation from float64, relative to its largest true entry; the worst output counts. A peer with an error over {WRONG:g} and ten times ours is
 not counted as the fastest. Same bits: {REPEATS["cpu"]} calls on the same input. Ceiling: the time that moving the bytes, or the
-products, takes at the measured rates / our time."""
+products, takes at the measured rates / our time; over 100 % where the data stay in a cache."""
 
 
 def worst(contender: dict[str, Any]) -> float | None:

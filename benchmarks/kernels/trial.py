@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,6 +39,8 @@ def measured(family: str, case: Case, plan: Plan) -> dict[str, Any]:
     """The row of a case."""
     with backend_for(plan.place), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # peers' own
+        if "torch._dynamo" in sys.modules:
+            torch._dynamo.reset()  # or torch.compile would make sizes variables after the first case, and code slower
         inputs = case.make(plan.seed, plan.device)
         runs, absent, failed = _admit(case, inputs, plan.place)
         truth = None if case.reference is None else case.reference(inputs)
