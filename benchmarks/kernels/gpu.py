@@ -1,7 +1,7 @@
 """Everything that a machine with a GPU can tell, in one go: ``python -m benchmarks.kernels.gpu --output DIR [--quick]``.
 
 First the ops whose blocks hand results to each other are replayed ten thousand times, then the tests of the kernels run compiled, then all ops
-are replayed, then they are timed beside their peers. Writes DIR/gpu.json after every step, DIR/gpu.md and DIR/tests.log. After `--minutes` it stops
+are called under the sanitizer and replayed, then they are timed beside their peers. Writes DIR/gpu.json after every step, DIR/gpu.md and DIR/tests.log. After `--minutes` it stops
 between two steps; the same command continues where it stopped. ``--device cpu`` emulates the kernels on the host, at sizes of a few programs.
 """
 
@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,17 +20,17 @@ import torch
 
 from benchmarks.common.measure import one_thread
 from benchmarks.common.store import Store
+from benchmarks.kernels.checks import ROOT, folders, run_sanitizer, run_tests
 from benchmarks.kernels.compare import add_arguments, plan_of, run_cases, settings
 from benchmarks.kernels.report import page
 from benchmarks.kernels.stress import contenders, stressed
 from benchmarks.kernels.suite import Case, chosen
 from benchmarks.kernels.trial import Plan, backend_for
 
-ROOT = Path(__file__).resolve().parents[2]
-TESTS = ROOT / "tests" / "kernels"
 ORDERING = 1000  # cases with as many replays are about the order of memory accesses: they come first
 EMULATED = 3  # replays of any op that is emulated
 TESTING = 240.0  # seconds that the tests of one folder may take
+SANITIZING = 60.0  # seconds for the sanitizer, which slows everything down
 SPARE = 20.0  # seconds before the end at which no step begins
 
 
@@ -42,16 +42,18 @@ class Step(NamedTuple):
     work: Any
 
 
-def steps(cases: list[tuple[str, Case]], plan: Plan, log: Path, left: Any) -> Iterator[Step]:
+def steps(cases: list[tuple[str, Case]], plan: Plan, log: Path, left: Callable[[], float]) -> Iterator[Step]:
     """All of them, the most telling first."""
+    families = list(dict.fromkeys(family for family, _ in cases))
     replayed = [(case, name) for _, case in cases for name in contenders(case)]
     ordering = [pair for pair in replayed if pair[0].replays >= ORDERING]
     yield from (_stress_step(case, name, plan) for case, name in ordering)
-    for path in [
-        TESTS,
-        *(TESTS / family for family in dict.fromkeys(family for family, _ in cases) if (TESTS / family).is_dir()),
-    ]:
-        yield Step("tests", path.relative_to(ROOT).as_posix(), lambda path=path: run_tests(path, plan, log, min(left(), TESTING)))
+    for path in folders(families):
+        work = partial(run_tests, path, plan.place, log)
+        yield Step("tests", path.relative_to(ROOT).as_posix(), lambda work=work: work(min(left(), TESTING)))
+    for tool in ("memcheck", "racecheck"):
+        work = partial(run_sanitizer, tool, families, plan.place, log)
+        yield Step("tests", tool, lambda work=work: work(min(left(), SANITIZING)))
     yield from (_stress_step(case, name, plan) for case, name in replayed if (case, name) not in ordering)
 
 
@@ -61,31 +63,6 @@ def _stress_step(case: Case, name: str, plan: Plan) -> Step:
             return stressed(case, name, plan.seed, plan.device, EMULATED if plan.place == "interpreter" else case.replays)
 
     return Step("stress", f"{case.name}: {name}", work)
-
-
-def run_tests(path: Path, plan: Plan, log: Path, seconds: float) -> dict[str, Any]:
-    """The tests in a folder, and not below it, in a process of their own."""
-    files = sorted(str(file) for file in path.glob("test_*.py") if file.name != "test_compilation.py")
-    environment = os.environ | {"TRITON_INTERPRET": "1" if plan.place == "interpreter" else "0"}
-    try:
-        import xdist  # noqa: F401
-
-        workers = ["-n", str(min(8, os.cpu_count() or 1))]
-    except ImportError:
-        workers = []
-    command = [sys.executable, "-m", "pytest", *files, "-p", "no:cacheprovider", *workers]
-    started = time.perf_counter()
-    try:
-        run = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=max(seconds, 1.0), check=False
-        )
-        output, code = run.stdout + run.stderr, run.returncode
-    except subprocess.TimeoutExpired as error:
-        output, code = str(error.stdout or b"", "utf-8"), -1
-    with log.open("a") as file:
-        file.write(f"$ {' '.join(command)}\n{output}\n")
-    last = (output.strip().splitlines() or [""])[-1]
-    return {"passed": code == 0, "code": code, "last": last[:300], "seconds": time.perf_counter() - started}
 
 
 def failed(section: str, row: dict[str, Any]) -> bool:
@@ -134,7 +111,7 @@ def main() -> int:
     return everything(arguments, left)
 
 
-def everything(arguments: argparse.Namespace, left: Any) -> int:
+def everything(arguments: argparse.Namespace, left: Callable[[], float]) -> int:
     """Do what the store lacks while there is time; the number of bad results."""
     plan = plan_of(arguments, "cuda" if arguments.device == "cuda" else "interpreter")
     arguments.output.mkdir(parents=True, exist_ok=True)

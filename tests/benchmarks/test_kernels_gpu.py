@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from benchmarks.kernels import gpu, stress
+from benchmarks.kernels import checks, gpu, stress
 from benchmarks.kernels.suite import Case
 from tests import kernel_cases
 from tests.kernel_cases import capture
@@ -61,7 +61,7 @@ def arguments(folder, **more):
 def test_the_gpu_command_runs_emulated_and_goes_on(tmp_path, monkeypatch, capsys):
     ran = []
     run = SimpleNamespace(returncode=0, stdout="3 passed\n", stderr="")
-    monkeypatch.setattr(gpu.subprocess, "run", lambda command, **more: ran.append(command) or run)
+    monkeypatch.setattr(checks.subprocess, "run", lambda command, **more: ran.append(command) or run)
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     assert gpu.everything(arguments(tmp_path), lambda: 1.0) == 0, "no time left: nothing is done"
     assert "Run the same command again" in capsys.readouterr().out
@@ -82,14 +82,30 @@ def test_the_gpu_command_runs_emulated_and_goes_on(tmp_path, monkeypatch, capsys
 
 def test_the_gpu_command_reports_failures(tmp_path, monkeypatch):
     def late(command, **more):
-        raise gpu.subprocess.TimeoutExpired(command, 1.0, output=b"half")
+        raise checks.subprocess.TimeoutExpired(command, 1.0, output=b"half")
 
-    monkeypatch.setattr(gpu.subprocess, "run", late)
+    monkeypatch.setattr(checks.subprocess, "run", late)
     monkeypatch.setattr(gpu, "stressed", lambda *a: 1 / 0)
     assert gpu.everything(arguments(tmp_path), lambda: 500.0) == 2
     content = json.loads((tmp_path / "gpu.json").read_text())
-    assert content["tests"]["tests/kernels"]["last"] == "half"
+    assert content["tests"]["tests/kernels"]["output"][0] == "half"
     assert "ZeroDivisionError" in content["stress"][f"{ROWS.name}: ours"]["failure"]
+
+
+def test_the_sanitizer_watches_every_small_op(tmp_path, monkeypatch, capsys):
+    ran = []
+    run = SimpleNamespace(returncode=9, stdout="Invalid __global__ read", stderr="")
+    monkeypatch.setattr(checks.subprocess, "run", lambda command, **more: ran.append((command, more["env"])) or run)
+    monkeypatch.setattr(checks.shutil, "which", lambda name: f"/bin/{name}")
+    row = checks.run_sanitizer("memcheck", ["tests.kernel_cases"], "cuda", tmp_path / "log", 5.0)
+    assert not row["passed"]
+    assert "Invalid" in (tmp_path / "log").read_text()
+    command, environment = ran[0]
+    assert environment["PYTORCH_NO_CUDA_MEMORY_CACHING"] == "1"
+    called = command[command.index("benchmarks.kernels.checks") + 1 :]
+    monkeypatch.setattr("sys.argv", ["checks", *(word.replace("cuda", "interpreter") for word in called)])
+    checks.main()
+    assert "was called" in capsys.readouterr().out
 
 
 def test_the_gpu_command_needs_a_gpu(monkeypatch, capsys):
