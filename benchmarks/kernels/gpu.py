@@ -1,8 +1,9 @@
 """Everything that a machine with a GPU can tell, in one go: ``python -m benchmarks.kernels.gpu --output DIR [--quick]``.
 
 First the ops whose blocks hand results to each other are replayed ten thousand times, then the tests of the kernels run compiled, then all ops
-are called under the sanitizer and replayed, then they are timed beside their peers. Writes DIR/gpu.json after every step, DIR/gpu.md and DIR/tests.log. After `--minutes` it stops
-between two steps; the same command continues where it stopped. ``--device cpu`` emulates the kernels on the host, at sizes of a few programs.
+are called under the sanitizer and replayed, then they are timed beside their peers. Writes DIR/gpu.json after every step, DIR/gpu.md and
+DIR/tests.log. After `--minutes` it stops between two steps; the same command continues where it stopped. ``--device cpu`` emulates the kernels on the
+host, at sizes of a few programs.
 """
 
 from __future__ import annotations
@@ -65,15 +66,17 @@ def _stress_step(case: Case, name: str, plan: Plan) -> Step:
     return Step("stress", f"{case.name}: {name}", work)
 
 
-def failed(section: str, row: dict[str, Any]) -> bool:
+def failed(row: dict[str, Any]) -> bool:
     """Whether a row is bad news."""
-    return "failure" in row or (section == "tests" and not row["passed"]) or (section == "stress" and row["differing"] > 0)
+    return "failure" in row or not row.get("passed", True) or row.get("differing", 0) > 0
 
 
 def describe(section: str, row: dict[str, Any]) -> str:
     """One row for the terminal."""
     if "failure" in row:
         return f"FAILED: {row['failure']}"
+    if "absent" in row:
+        return f"cannot: {row['absent']}"
     if section == "tests":
         return f"{'passed' if row['passed'] else 'FAILED'}, {row['seconds']:.0f} s: {row['last']}"
     kind = f"calls ({row['obstacle']})" if row["obstacle"] else "replays of a graph"
@@ -121,14 +124,16 @@ def everything(arguments: argparse.Namespace, left: Callable[[], float]) -> int:
     bad = 0
     for section, key, work in steps(cases, plan, arguments.output / "tests.log", left):
         row = store.rows(section).get(key)
-        if (row is None or failed(section, row)) and left() > SPARE:
+        if (row is None or failed(row)) and left() > SPARE:
             try:
                 row = work()
+            except (ImportError, NotImplementedError) as error:
+                row = {"absent": f"{error}"[:200]}
             except Exception as error:  # the other steps can still tell something
                 row = {"failure": f"{type(error).__name__}: {error}"[:500]}
             store.put(section, key, row)
         if row is not None:
-            bad += failed(section, row)
+            bad += failed(row)
             print(f"[{left():4.0f} s left] {section:<7}{key:<50}{describe(section, row)}", flush=True)
     for pair in cases:
         if left() > SPARE or pair[1].name in store.rows("cases"):

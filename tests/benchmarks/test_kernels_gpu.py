@@ -89,6 +89,7 @@ def test_the_gpu_command_reports_failures(tmp_path, monkeypatch):
     assert gpu.everything(arguments(tmp_path), lambda: 500.0) == 2
     content = json.loads((tmp_path / "gpu.json").read_text())
     assert content["tests"]["tests/kernels"]["output"][0] == "half"
+    assert gpu.describe("stress", {"absent": "no cap here"}) == "cannot: no cap here"
     assert "ZeroDivisionError" in content["stress"][f"{ROWS.name}: ours"]["failure"]
 
 
