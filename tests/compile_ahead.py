@@ -1,7 +1,7 @@
 """Compile a family's kernels for GPUs that are not there, and read the machine code: ``python compile_ahead.py compilations.<family>``.
 
-Prints JSON: for each compilation and architecture the registers, the bytes of stack and of shared memory and, where instructions are expected, how often
-each occurs; or what went wrong.
+Prints JSON: for each compilation and architecture the registers, the bytes of stack and of shared memory and, where instructions are expected, how
+often each occurs; or what went wrong.
 Runs without TRITON_INTERPRET: the variable is read when a kernel is defined.
 """
 

@@ -58,7 +58,7 @@ class Case:
     targets : tuple of Target
         What is to be reached.
     quick : bool
-        Part of ``--quick``.
+        Part of ``--quick``; what is emulated always is.
     replays : int
         How often a GPU repeats the op in the stress test: ten thousand where blocks hand results to each other.
     """
@@ -123,7 +123,7 @@ def chosen(families: Iterable[str], place: str, quick: bool) -> list[tuple[str, 
         (family, case)
         for family, cases in load(families).items()
         for case in cases
-        if place in case.on and (case.quick or not quick)
+        if place in case.on and (case.quick or not quick or place == "interpreter")
     ]
 
 

@@ -48,8 +48,8 @@ def test_the_families_keep_the_contract():
             assert case.bytes_moved > 0 or case.flops > 0, case.name
             for target in case.targets:
                 assert {target.rival, target.ours} <= {*case.contenders, suite.FASTEST}, case.name
-        for place in ("cpu", "cuda", "interpreter"):
-            assert any(place in case.on and case.quick for case in cases), (family, place)
+        for place in suite.PLACES:
+            assert suite.chosen([family], place, quick=True), (family, place)
 
 
 def test_the_floor_is_the_larger_of_traffic_and_products():
