@@ -58,7 +58,7 @@ class Case:
     targets : tuple of Target
         What is to be reached.
     quick : bool
-        Part of ``--quick``; what is emulated always is.
+        Part of ``--quick``. What is emulated always is; where a family marks none, its first case is.
     replays : int
         How often a GPU repeats the op in the stress test: ten thousand where blocks hand results to each other.
     """
@@ -119,12 +119,13 @@ def load(families: Iterable[str] = FAMILIES) -> dict[str, list[Case]]:
 
 def chosen(families: Iterable[str], place: str, quick: bool) -> list[tuple[str, Case]]:
     """Family and case of all that is measured at `place`."""
-    return [
-        (family, case)
-        for family, cases in load(families).items()
-        for case in cases
-        if place in case.on and (case.quick or not quick or place == "interpreter")
-    ]
+    found = []
+    for family, cases in load(families).items():
+        there = [case for case in cases if place in case.on]
+        if quick and place != "interpreter":
+            there = [case for case in there if case.quick] or there[:1]
+        found += [(family, case) for case in there]
+    return found
 
 
 def find(family: str, name: str) -> Case:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 
@@ -30,6 +31,11 @@ def test_cases_are_found_by_family_place_and_size():
     assert suite.find("tests.kernel_cases", BIG.name) is BIG
     with pytest.raises(ValueError, match="no family 'simples'"):
         suite.load(["simples"])
+
+
+def test_a_family_without_quick_cases_gives_its_first(monkeypatch):
+    monkeypatch.setattr(kernel_cases, "CASES", [BIG, dataclasses.replace(BIG, name="another")])
+    assert suite.chosen(["tests.kernel_cases"], "cpu", quick=True) == [("tests.kernel_cases", BIG)]
 
 
 def test_names_are_unique(monkeypatch):
