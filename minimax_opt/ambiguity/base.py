@@ -63,11 +63,14 @@ class AmbiguitySet(ABC):
         return response.worst_case(self, losses, smoothing, geometry, anchor)
 
     @abstractmethod
-    def _respond_in_base(self, losses: Tensor, prior: Tensor, smoothing: float, geometry: Geometry, anchor: Tensor) -> Tensor:
+    def _respond_in_base(
+        self, losses: Tensor, prior: Tensor, least: float, smoothing: float, geometry: Geometry, anchor: Tensor
+    ) -> Tensor:
         """The maximiser over the base set, shape (..., K).
 
         `losses` have their maximum at 0 and may hold -inf, but only where some point of the set has weight 0 on all of these;
-        `prior` and `anchor` broadcast to them. Called with options that :meth:`check_pair` has accepted.
+        `prior` and `anchor` broadcast to them. `least` is the least prior weight, 0 where only the device knows it. Called with
+        options that :meth:`check_pair` has accepted.
         """
 
     @property
@@ -95,6 +98,9 @@ class AmbiguitySet(ABC):
         if self.prior is None:
             return torch.full((n_tasks,), 1.0 / n_tasks, dtype=dtype, device=device)
         return torch.tensor(self.prior, dtype=dtype).to(device, non_blocking=True)  # a blocking copy would wait for the device
+
+    def _least_prior(self, n_tasks: int) -> float:
+        return 1.0 / n_tasks if self.prior is None else min(self.prior)
 
     def check(self, n_tasks: int) -> None:
         """Raise ValueError unless the set is one of weights on `n_tasks` tasks."""

@@ -73,18 +73,21 @@ class ChiSquareBall(AmbiguitySet):
                 "Use geometry='euclidean', or KLBall."
             )
 
-    def _respond_in_base(self, losses: Tensor, prior: Tensor, smoothing: float, geometry: Geometry, anchor: Tensor) -> Tensor:
+    def _respond_in_base(
+        self, losses: Tensor, prior: Tensor, least: float, smoothing: float, geometry: Geometry, anchor: Tensor
+    ) -> Tensor:
         if self.radius == 0.0:
             return prior.expand_as(losses)
-        least = 1.0 / losses.shape[-1] if self.prior is None else min(self.prior)
-        if 1.0 + 2.0 * self.radius >= 1.0 / least:
+        if least > 0.0 and 1.0 + 2.0 * self.radius >= 1.0 / least:
             return respond_on_simplex(losses, prior, smoothing, geometry, anchor)
         if smoothing == 0.0:
             return _tight(losses, prior, self.radius)
         free = project_simplex(anchor + losses / smoothing)
         with torch.no_grad():
             active = ((free - prior).square() / prior).sum(-1, keepdim=True) > 2.0 * self.radius
-        if self.prior is None:  # all s + eta/q_k are equal: what is tight is the same as without smoothing
+        if (
+            least == 1.0 / losses.shape[-1]
+        ):  # a uniform prior: all s + eta/q_k are equal: what is tight is the same as without smoothing
             tight = _tight(losses + smoothing * anchor, prior, self.radius)
         else:
             tight = _tight_euclidean(losses, prior, self.radius, smoothing, anchor, active)

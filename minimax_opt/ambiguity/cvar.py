@@ -63,8 +63,9 @@ class CVaR(AmbiguitySet):
     def _least_support(self) -> float:
         return self.tail_fraction
 
-    def _respond_in_base(self, losses: Tensor, prior: Tensor, smoothing: float, geometry: Geometry, anchor: Tensor) -> Tensor:
-        least = 1.0 / losses.shape[-1] if self.prior is None else min(self.prior)
+    def _respond_in_base(
+        self, losses: Tensor, prior: Tensor, least: float, smoothing: float, geometry: Geometry, anchor: Tensor
+    ) -> Tensor:
         if self.tail_fraction <= least:  # no cap is below 1
             return respond_on_simplex(losses, prior, smoothing, geometry, anchor)
         caps = prior / self.tail_fraction

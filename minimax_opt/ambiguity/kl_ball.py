@@ -74,11 +74,12 @@ class KLBall(AmbiguitySet):
                 "Use geometry='entropic', or ChiSquareBall."
             )
 
-    def _respond_in_base(self, losses: Tensor, prior: Tensor, smoothing: float, geometry: Geometry, anchor: Tensor) -> Tensor:
+    def _respond_in_base(
+        self, losses: Tensor, prior: Tensor, least: float, smoothing: float, geometry: Geometry, anchor: Tensor
+    ) -> Tensor:
         if self.radius == 0.0:
             return prior.expand_as(losses)
-        least = 1.0 / losses.shape[-1] if self.prior is None else min(self.prior)
-        if self.radius >= -math.log(least):
+        if least > 0.0 and self.radius >= -math.log(least):
             return respond_on_simplex(losses, prior, smoothing, geometry, anchor)
         if smoothing > 0.0:
             losses = losses + smoothing * (anchor.log() - prior.log())

@@ -35,6 +35,30 @@ def respond(ambiguity: AmbiguitySet, losses: Array, smoothing: float, geometry: 
     return _like(losses, weights)
 
 
+def respond_given_prior(
+    ambiguity: AmbiguitySet, losses: Tensor, prior: Tensor, smoothing: float, geometry: Geometry, anchor: Tensor | None = None
+) -> Tensor:
+    """The response for a prior on the device, in place of the uniform one of `ambiguity`: what training needs, step by step.
+
+    Parameters
+    ----------
+    ambiguity : AmbiguitySet
+        Without a prior of its own; smoothing and geometry such that its `check_pair` accepts them.
+    losses, prior : Tensor, shape (..., K)
+        Floating, float32 at least. The prior is >= 0 and adds up to 1. Tasks of prior 0 are not there: their weights are 0 and their losses play
+        no part, so that the response is that of the set of weights on the others.
+    anchor : Tensor, shape (..., K), optional
+        Default the prior; 0 where the prior is.
+    """
+    there = prior > 0
+    positive = prior.clamp(
+        min=torch.finfo(prior.dtype).tiny
+    )  # finite logarithms and quotients, at weights that are 0 all the same
+    start = positive if anchor is None else anchor
+    r = _respond_from(ambiguity, torch.where(there, losses, -math.inf), positive, 0.0, smoothing, geometry, start)
+    return torch.where(there, (1.0 - ambiguity.floor) * r.base + ambiguity.floor * prior, 0.0)
+
+
 def worst_case(ambiguity: AmbiguitySet, losses: Array, smoothing: float, geometry: Geometry, anchor: Array | None) -> Array:
     """See :func:`minimax_opt.ambiguity.worst_case`."""
     ambiguity.check_pair(smoothing, geometry)
@@ -56,11 +80,18 @@ def _base_response(
     wide = losses.float() if losses.dtype in (torch.float16, torch.bfloat16) else losses
     prior = ambiguity.prior_tensor(wide.shape[-1], wide.dtype, wide.device)
     start = prior if anchor is None else _checked_anchor(anchor, wide)
+    return _respond_from(ambiguity, wide, prior, ambiguity._least_prior(wide.shape[-1]), smoothing, geometry, start)
+
+
+def _respond_from(
+    ambiguity: AmbiguitySet, wide: Tensor, prior: Tensor, least: float, smoothing: float, geometry: Geometry, start: Tensor
+) -> _Response:
+    """The parts of the response; `least` as for `_respond_in_base`."""
     maximum = wide.detach().amax(-1, keepdim=True)
     top = torch.where(maximum > -math.inf, maximum, 0.0)
     shifted = wide - top
     solvable, anchored = _avoidable(ambiguity, shifted, prior, start, geometry if smoothing > 0.0 else "euclidean")
-    base = ambiguity._respond_in_base(solvable, prior, smoothing, geometry, anchored)
+    base = ambiguity._respond_in_base(solvable, prior, least, smoothing, geometry, anchored)
     base = torch.where(maximum < math.inf, base, math.nan)  # also for a maximum of nan
     return _Response(top, shifted, prior, start, base)
 
@@ -150,4 +181,4 @@ def _like(given: Array, result: Tensor) -> Array:
     return result.detach().numpy() if result.ndim else result.numpy()[()]
 
 
-__all__ = ["respond", "worst_case"]
+__all__ = ["respond", "respond_given_prior", "worst_case"]

@@ -49,7 +49,9 @@ class Simplex(AmbiguitySet):
     def _least_support(self) -> float:
         return 0.0
 
-    def _respond_in_base(self, losses: Tensor, prior: Tensor, smoothing: float, geometry: Geometry, anchor: Tensor) -> Tensor:
+    def _respond_in_base(
+        self, losses: Tensor, prior: Tensor, least: float, smoothing: float, geometry: Geometry, anchor: Tensor
+    ) -> Tensor:
         return respond_on_simplex(losses, prior, smoothing, geometry, anchor)
 
     def _base_divergence_radius(self, prior: Host, geometry: Geometry) -> float:
