@@ -82,8 +82,9 @@ class AccumulationGuard:
     @staticmethod
     def _unchanged(parameter: Tensor, mark: _Mark) -> bool:
         gradient = parameter.grad
-        same = gradient is not None and gradient is mark.gradient()
-        return same and gradient._version == mark.gradient_version and parameter._version == mark.version
+        if gradient is None or gradient is not mark.gradient():
+            return False
+        return gradient._version == mark.gradient_version and parameter._version == mark.version
 
     def __deepcopy__(self, memo: dict[int, Any]) -> AccumulationGuard:
         return AccumulationGuard()
@@ -95,7 +96,7 @@ class AccumulationGuard:
 def _after_backward(function: Any, deferrals: int) -> None:
     """Run `function` when the backward pass is over, also after what others (DDP) run then: they queue from within queued calls."""
     if deferrals:
-        queue = torch.autograd.Variable._execution_engine.queue_callback  # type: ignore[attr-defined]
+        queue = torch.autograd.Variable._execution_engine.queue_callback
         queue(lambda: _after_backward(function, deferrals - 1))
     else:
         function()

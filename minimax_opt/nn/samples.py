@@ -48,7 +48,7 @@ def place(
         raise TypeError(f"`sample_weights` must be a tensor, got {type(sample_weights).__name__}.")
     if like is None:
         like = (
-            task_ids if sample_weights is None else task_ids.expand(torch.broadcast_shapes(task_ids.shape, sample_weights.shape))
+            task_ids if sample_weights is None else task_ids.expand(torch.broadcast_shapes(task_ids.shape, sample_weights.shape))  # type: ignore[no-untyped-call]
         )
     ids = check_ids("task_ids", task_ids, like.shape, like.device)
     check_range("task_ids", ids, n_tasks, ignore_index, "n_tasks")
