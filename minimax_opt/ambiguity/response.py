@@ -35,9 +35,7 @@ def respond(ambiguity: AmbiguitySet, losses: Array, smoothing: float, geometry: 
     return _like(losses, weights)
 
 
-def respond_given_prior(
-    ambiguity: AmbiguitySet, losses: Tensor, prior: Tensor, smoothing: float, geometry: Geometry, anchor: Tensor | None = None
-) -> Tensor:
+def respond_given_prior(ambiguity: AmbiguitySet, losses: Tensor, prior: Tensor, smoothing: float, geometry: Geometry) -> Tensor:
     """The response for a prior on the device, in place of the uniform one of `ambiguity`: what training needs, step by step.
 
     Parameters
@@ -45,17 +43,13 @@ def respond_given_prior(
     ambiguity : AmbiguitySet
         Without a prior of its own; smoothing and geometry such that its `check_pair` accepts them.
     losses, prior : Tensor, shape (..., K)
-        Floating, float32 at least. The prior is >= 0 and adds up to 1. Tasks of prior 0 are not there: their weights are 0 and their losses play
-        no part, so that the response is that of the set of weights on the others.
-    anchor : Tensor, shape (..., K), optional
-        Default the prior; 0 where the prior is.
+        Floating, float32 at least. The prior, which is also the anchor, is >= 0 and adds up to 1, or is 0 altogether. Tasks of prior 0 are not
+        there: their weights are 0, and the response is that of the set of weights on the others.
     """
     there = prior > 0
-    positive = prior.clamp(
-        min=torch.finfo(prior.dtype).tiny
-    )  # finite logarithms and quotients, at weights that are 0 all the same
-    start = positive if anchor is None else anchor
-    r = _respond_from(ambiguity, torch.where(there, losses, -math.inf), positive, 0.0, smoothing, geometry, start)
+    q = torch.where(there.any(-1, keepdim=True), prior, 1.0 / prior.shape[-1])
+    q = q.clamp(min=torch.finfo(q.dtype).tiny)  # finite logarithms and quotients, at weights that are 0 all the same
+    r = _respond_from(ambiguity, torch.where(there, losses, -math.inf), q, 0.0, smoothing, geometry, q)
     return torch.where(there, (1.0 - ambiguity.floor) * r.base + ambiguity.floor * prior, 0.0)
 
 

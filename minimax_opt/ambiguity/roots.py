@@ -39,7 +39,7 @@ def increasing_root(function: Callable[[Tensor], tuple[Tensor, Tensor]], start: 
         following = torch.where(done | (value == 0), x, torch.where(good, newton, middle))
         last, x = following - x, following
         done = done | (last.abs() <= torch.where(good, 0.05 * eps**0.5, 2.0 * eps) * x.abs().clamp(min=1.0))
-        if x.device.type == "cpu" and not torch.compiler.is_compiling() and bool(done.all()):
+        if x.device.type == "cpu" and bool(done.all()):
             break
     return x
 

@@ -52,7 +52,7 @@ class MirrorAscentWeighting(_Ascent):
     floor: float = 0.0
 
     def weights(self, scores: Tensor, prior: Tensor, state: Tensor) -> Tensor:
-        anyone = (prior > 0).any()
+        anyone = (prior > 0).any(-1, keepdim=True)
         logits = torch.where(anyone, prior.log() + state, 0.0)  # without anyone all would be -inf, and the softmax nan
         return torch.where(anyone, torch.softmax(logits, dim=-1), 0.0)
 
@@ -61,13 +61,13 @@ class MirrorAscentWeighting(_Ascent):
         known = prior > 0
         log_prior = prior.log()
         logits = log_prior + state
-        mass = torch.logsumexp(logits, dim=-1)  # of the tasks that move, kept
+        mass = torch.logsumexp(logits, dim=-1, keepdim=True)  # of the tasks that move, kept
         step = torch.where(known, self.step_size * scores, 0.0)
         moved = torch.log_softmax(logits + step, dim=-1)
         if self.floor > 0.0:
             rest = math.log1p(-self.floor) if self.floor < 1.0 else -math.inf
             moved = torch.logaddexp(moved + rest, normalized(prior).log() + math.log(self.floor))
-        mass = torch.where(known.all(), 0.0, mass)  # where all move, no rounding error adds up
+        mass = torch.where(known.all(-1, keepdim=True), 0.0, mass)  # where all move, no rounding error adds up
         return torch.where(known, moved + mass - log_prior, state).clamp(min=LEAST_LOG)
 
 
@@ -103,7 +103,7 @@ def _conditional(prior: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
     """The weights given that one of the tasks with a prior is drawn, and the mass of these tasks."""
     there = prior > 0
     point = torch.where(there, prior + state, 0.0)
-    mass = point.sum().clamp(0.0, 1.0)
+    mass = point.sum(-1, keepdim=True).clamp(0.0, 1.0)
     point = torch.where(mass > 0, point / mass, normalized(prior))  # nothing is known of tasks that are 0 together
     projected = project_simplex(torch.where(there, point, -math.inf))  # within rounding, but for the prior "frequency"
     return torch.where(there, projected, 0.0), mass

@@ -1,6 +1,6 @@
 """What a weighting is: from the tasks' scores to the adversary's weights.
 
-A weighting is an immutable description; its methods are pure functions of tensors of shape (K,), without host synchronisation. What the
+A weighting is an immutable description; its methods are pure functions of tensors of shape (K,), or batches (..., K), without host synchronisation. What the
 adversary remembers is one tensor, `state`, which the caller keeps. Absent tasks, unknown scores and the prior reach it as one vector: the
 *prior of the step*, >= 0, with 0 for the tasks that take no part.
 """
@@ -43,7 +43,7 @@ class Weighting(ABC):
 
     @abstractmethod
     def weights(self, scores: Tensor, prior: Tensor, state: Tensor) -> Tensor:
-        """The weights, shape (K,): sum 1, exactly 0 where `prior` is 0; all 0 if no task takes part."""
+        """The weights, shape (..., K): sum 1, exactly 0 where `prior` is 0; all 0 if no task takes part."""
 
     def initial_state(self, n_tasks: int) -> Tensor:
         """What the adversary remembers before the first step, shape (K,)."""
@@ -78,7 +78,7 @@ class Weighting(ABC):
 
 def normalized(weights: Tensor) -> Tensor:
     """`weights` >= 0 divided by their sum; 0 where that is 0."""
-    total = weights.sum()
+    total = weights.sum(-1, keepdim=True)
     return weights / torch.where(total > 0, total, 1.0)
 
 
