@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -51,40 +52,36 @@ class AccumulationGuard:
         """Look at the backward pass of `loss` when it comes."""
         if torch.compiler.is_compiling() or not loss.requires_grad:
             return
-        if self._parameter is None or self._parameter() is None:
-            leaf = _first_parameter(loss)
-            self._parameter = None if leaf is None else weakref.ref(leaf)
-            self._mark = None
+        watched = self._watched()
+        if watched is None or (self._untouched(watched) and not any(leaf is watched for leaf in _leaves(loss))):
+            leaf = next(_leaves(loss), None)  # nothing is watched, or what is has no part in this loss
+            self._parameter, self._mark = None if leaf is None else weakref.ref(leaf), None
         self._calls += 1
         call = self._calls
         loss.register_hook(lambda gradient: self._begin_backward(call))  # type: ignore[no-untyped-call]
 
     def _begin_backward(self, call: int) -> None:
-        parameter = None if self._parameter is None else self._parameter()
-        if parameter is None:
-            return
-        if (
-            self._mark is not None
-            and self._mark.call != call
-            and parameter.requires_grad
-            and self._unchanged(parameter, self._mark)
-        ):
+        watched = self._watched()
+        if watched is not None and self._untouched(watched) and self._mark is not None and self._mark.call != call:
             raise RuntimeError(ACCUMULATING)
         _after_backward(lambda: self._end_backward(call), deferrals=3)
 
     def _end_backward(self, call: int) -> None:
-        parameter = None if self._parameter is None else self._parameter()
-        if parameter is None or parameter.grad is None:
+        watched = self._watched()
+        if watched is None or watched.grad is None:
             self._mark = None
         else:
-            self._mark = _Mark(call, weakref.ref(parameter.grad), parameter.grad._version, parameter._version)
+            self._mark = _Mark(call, weakref.ref(watched.grad), watched.grad._version, watched._version)
 
-    @staticmethod
-    def _unchanged(parameter: Tensor, mark: _Mark) -> bool:
-        gradient = parameter.grad
-        if gradient is None or gradient is not mark.gradient():
+    def _watched(self) -> Tensor | None:
+        return None if self._parameter is None else self._parameter()
+
+    def _untouched(self, watched: Tensor) -> bool:
+        """Whether neither the parameter nor its gradient has changed since the last backward pass."""
+        gradient, mark = watched.grad, self._mark
+        if mark is None or gradient is None or gradient is not mark.gradient():
             return False
-        return gradient._version == mark.gradient_version and parameter._version == mark.version
+        return gradient._version == mark.gradient_version and watched._version == mark.version
 
     def __deepcopy__(self, memo: dict[int, Any]) -> AccumulationGuard:
         return AccumulationGuard()
@@ -102,21 +99,21 @@ def _after_backward(function: Any, deferrals: int) -> None:
         function()
 
 
-def _first_parameter(loss: Tensor) -> Tensor | None:
-    """A leaf of the graph that collects a gradient."""
+def _leaves(loss: Tensor) -> Iterator[Tensor]:
+    """The leaves of the graph, which collect gradients."""
     if loss.grad_fn is None:
-        return loss
+        yield loss
+        return
     stack, seen = [loss.grad_fn], {loss.grad_fn}
     while stack:
         node = stack.pop()
         variable = getattr(node, "variable", None)
         if isinstance(variable, Tensor):
-            return variable
+            yield variable
         for following, _ in node.next_functions:
             if following is not None and following not in seen:
                 seen.add(following)
                 stack.append(following)
-    return None
 
 
 __all__ = ["AccumulationGuard", "refuse_recomputation"]

@@ -1,6 +1,7 @@
 """What a weighting is: from the tasks' scores to the adversary's weights.
 
-A weighting is an immutable description; its methods are pure functions of tensors of shape (K,), or batches (..., K), without host synchronisation. What the
+A weighting is an immutable description; its methods are pure functions of tensors of shape
+(K,), or batches of these, without host synchronisation. What the
 adversary remembers is one tensor, `state`, which the caller keeps. Absent tasks, unknown scores and the prior reach it as one vector: the
 *prior of the step*, >= 0, with 0 for the tasks that take no part.
 """
