@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from nn.training_cases import N_TASKS, batch, gradient, memory, network, same_memory, sample_losses
-from torch.nn import functional as F
+from torch.nn.functional import cross_entropy
 
 from minimax_opt.nn import MinimaxLoss, MirrorAscentWeighting, SoftmaxWeighting, WorstTaskWeighting, task_sums
 
@@ -92,7 +92,7 @@ def test_cross_entropy_under_autocast_with_tokens():
     targets = torch.randint(0, 7, (2, 5))
     targets[0, :2] = -100
     with torch.autocast("cpu", torch.bfloat16):
-        losses = F.cross_entropy(logits.transpose(1, 2), targets, reduction="none", ignore_index=-100)
+        losses = cross_entropy(logits.transpose(1, 2), targets, reduction="none", ignore_index=-100)
     ids = torch.where(targets >= 0, targets % 3, -100)
     criterion = MinimaxLoss(SoftmaxWeighting(0.5), 3)
     criterion(losses, ids).backward()
