@@ -6,13 +6,13 @@ model is cast to, and know nothing of the number of ranks; arithmetic on them is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from minimax_opt.nn.functional import inverse, means
 from minimax_opt.nn.samples import wide_dtype
 from minimax_opt.nn.weighting import Absent, Weighting
 
@@ -20,11 +20,15 @@ FORMAT = 1  # of the state
 
 
 class Knowledge(NamedTuple):
-    """The adversary's memory as float64 values: the weighting's state, the running means of the losses, and the mass of their averages."""
+    """What the adversary goes by, as float64 vectors over tasks."""
 
-    state: Tensor
-    means: Tensor
-    masses: Tensor
+    state: Tensor  # of the weighting
+    means: Tensor  # running means of the losses
+    masses: Tensor  # of these averages: 0 for a task that was never seen
+    prior: Tensor
+    reference: Tensor
+    scale: Tensor
+    bonus: Tensor
 
 
 class Adversary(nn.Module):
@@ -35,10 +39,7 @@ class Adversary(nn.Module):
     masses: Tensor
     average_weights: Tensor
     steps: Tensor
-    prior: Tensor
-    reference: Tensor
-    scale: Tensor
-    bonus: Tensor
+    fixed: Tensor  # the last four rows of Knowledge
 
     def __init__(
         self,
@@ -52,20 +53,26 @@ class Adversary(nn.Module):
         super().__init__()
         weighting.check(len(task_names))
         self.weighting, self.task_names, self.absent = weighting, task_names, absent
-        self._constants = {"reference": tuple(reference), "scale": tuple(scale), "bonus": tuple(bonus)}
+        self._constants = (tuple(reference), tuple(scale), tuple(bonus))
+        self._plain = not any(reference) and not any(bonus) and set(scale) == {1.0}
+        self._moves = type(weighting).advance is not Weighting.advance
         for name, value in self._memory().items():
             self.register_buffer(name, value)
-        for name, value in self._fixed().items():
-            self.register_buffer(name, value, persistent=False)
+        self.register_buffer("fixed", self._fixed(), persistent=False)
 
     def _memory(self) -> dict[str, Tensor]:
         n = len(self.task_names)
         initial = {name: torch.zeros(n) for name in ("means", "masses", "average_weights")}
         return {"state": self.weighting.initial_state(n), **initial, "steps": torch.zeros((), dtype=torch.int64)}
 
-    def _fixed(self) -> dict[str, Tensor]:
-        constants = {name: torch.tensor(values, dtype=torch.float32) for name, values in self._constants.items()}
-        return {"prior": self.weighting.prior_tensor(len(self.task_names)), **constants}
+    def _fixed(self) -> Tensor:
+        prior = self.weighting.prior_tensor(len(self.task_names))
+        return torch.stack([prior, *(torch.tensor(values, dtype=torch.float32) for values in self._constants)])
+
+    @property
+    def scale(self) -> Tensor:
+        """The units of the losses, shape (K,)."""
+        return self.fixed[2]
 
     def reset(self) -> None:
         """Forget everything."""
@@ -77,7 +84,7 @@ class Adversary(nn.Module):
     def knowledge(self) -> Knowledge:
         """What the adversary knows now."""
         wide = wide_dtype(self.means.device)
-        return Knowledge(self.state.to(wide), self.means.to(wide), self.masses.to(wide))
+        return Knowledge(self.state.to(wide), self.means.to(wide), self.masses.to(wide), *self.fixed.to(wide).unbind())
 
     def observe(self, before: Knowledge, sums: Tensor, counts: Tensor, ema: float) -> tuple[Knowledge, Tensor]:
         """What it knows after a step with these global sums and counts, and whether it could use them.
@@ -85,44 +92,44 @@ class Adversary(nn.Module):
         Means move for the tasks that are present. Where a sum is nan or infinite, nothing moves at all: whoever scales gradients
         skips such a step.
         """
-        valid = sums.isfinite().all() & counts.isfinite().all()
+        valid = (sums + counts).sum().abs() < math.inf  # false for nan
         present = (counts > 0) & valid
-        masses = torch.where(present, ema * before.masses + (1.0 - ema), before.masses)
-        share = (1.0 - ema) / torch.where(present, masses, 1.0)
-        current = torch.where(present, means(sums, counts), 0.0)
-        averages = torch.where(present, before.means + share * (current - before.means), before.means)
-        averages = averages if ema > 0.0 else torch.where(present, current, before.means)
-        after = Knowledge(before.state, averages, masses)
-        prior = self.weighting.step_prior(self._wide("prior"), torch.where(valid, counts, 0.0))
-        state = self.weighting.advance(before.state, self.scores(after), prior)
-        return after._replace(state=torch.where(valid, state, before.state)), valid & present.any()
+        masses, current = 1.0 - ema * (1.0 - before.masses), sums / counts
+        if ema > 0.0:
+            current = before.means + (1.0 - ema) / masses * (current - before.means)
+        after = before._replace(
+            means=torch.where(present, current, before.means), masses=torch.where(present, masses, before.masses)
+        )
+        if self._moves:
+            prior = self.weighting.step_prior(before.prior, torch.where(valid, counts, 0.0))
+            state = self.weighting.advance(before.state, self.scores(after), prior)
+            after = after._replace(state=torch.where(valid, state, before.state))
+        return after, valid & present.any()
 
     def scores(self, known: Knowledge) -> Tensor:
         """(mean - reference) / scale + bonus; nan for a task that was never seen."""
-        scores = (known.means - self._wide("reference")) / self._wide("scale") + self._wide("bonus")
-        return torch.where(known.masses > 0, scores, torch.nan)
+        scores = known.means if self._plain else (known.means - known.reference) / known.scale + known.bonus
+        return torch.where(known.masses > 0, scores, math.nan)
 
     def weights(self, known: Knowledge, counts: Tensor) -> Tensor:
         """The weights for a step with these global counts."""
-        prior = self.weighting.step_prior(self._wide("prior"), counts, self.absent)
+        prior = self.weighting.step_prior(known.prior, counts, self.absent)
         return self.weighting.weights(self.scores(known), prior, known.state)
 
     def coefficients(self, weights: Tensor, counts: Tensor, factor: int) -> Tensor:
         """What multiplies the sum of the losses of each task: factor * weight / (scale * count), 0 for absent tasks."""
-        return factor * weights * inverse(counts) / self._wide("scale")
+        per_sample = torch.where(counts > 0, weights / counts, 0.0)
+        return per_sample * factor if self._plain else per_sample * factor / self.scale.to(per_sample)
 
     def commit(self, after: Knowledge, weights: Tensor, valid: Tensor) -> None:
         """Remember; in place, so that addresses stay."""
-        self.state.copy_(after.state)
+        if self._moves:
+            self.state.copy_(after.state)
         self.means.copy_(after.means)
         self.masses.copy_(after.masses)
         self.steps.add_(valid)
-        step = (weights - self.average_weights) / self.steps.clamp(min=1)
-        self.average_weights.add_(torch.where(valid, step, 0.0).to(self.average_weights.dtype))
-
-    def _wide(self, name: str) -> Tensor:
-        constant: Tensor = getattr(self, name)
-        return constant.to(wide_dtype(constant.device))
+        share = valid / self.steps.clamp(min=1)
+        self.average_weights.add_(((weights - self.average_weights) * share).to(self.average_weights.dtype))
 
     # ---- moving, saving ----
 
@@ -136,8 +143,8 @@ class Adversary(nn.Module):
 
         super()._apply(move, recurse)  # type: ignore[no-untyped-call]
         if was_meta and not self.steps.is_meta:
-            for name, value in (self._memory() | self._fixed()).items():
-                getattr(self, name).copy_(value)
+            self.reset()
+            self.fixed.copy_(self._fixed())
         return self
 
     def get_extra_state(self) -> dict[str, Any]:

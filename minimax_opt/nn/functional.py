@@ -99,7 +99,7 @@ def minimax_loss(
         prior = weighting.prior_tensor(n_tasks).to(device, wide, non_blocking=True)
         memory = weighting.initial_state(n_tasks).to(device, non_blocking=True) if state is None else state.detach()
         weights = weighting.weights(means(sums, counts), weighting.step_prior(prior, counts), memory.to(wide))
-    return weighted_sum(samples, inverse(counts) * weights)
+    return weighted_sum(samples, torch.where(counts > 0, weights / counts, 0.0))
 
 
 def sums_of(samples: Samples) -> TaskSums:
@@ -130,15 +130,9 @@ def weighted_sum(samples: Samples, coefficients: Tensor) -> Tensor:
     return (torch.where(slots < samples.n_tasks, losses, 0.0) * factors.to(losses.dtype)).sum()
 
 
-def inverse(counts: Tensor) -> Tensor:
-    """1 / counts, and 0 for 0."""
-    present = counts > 0
-    return torch.where(present, 1.0 / torch.where(present, counts, 1.0), 0.0)
-
-
 def means(sums: Tensor, counts: Tensor) -> Tensor:
     """The means by task, nan where there are no samples."""
-    return torch.where(counts > 0, sums / torch.where(counts > 0, counts, 1.0), torch.nan)
+    return torch.where(counts > 0, sums / counts, torch.nan)
 
 
 __all__ = ["TaskSums", "minimax_loss", "task_sums", "weighted_loss"]

@@ -20,7 +20,7 @@ from minimax_opt.nn.intake import Intake
 from minimax_opt.nn.open_step import OpenStep
 from minimax_opt.nn.reports import StepReports
 from minimax_opt.nn.samples import TaskCounts, TaskLosses
-from minimax_opt.nn.step import MinimaxStep, make_step
+from minimax_opt.nn.step import MinimaxStep
 from minimax_opt.nn.weighting import Absent, Weighting
 
 Batch = TypeVar("Batch")
@@ -115,7 +115,7 @@ class MinimaxLoss(StepReports):
         )
         self._guard = AccumulationGuard()
         self._open: OpenStep | None = None
-        self._last: MinimaxStep | None = None
+        self._last = None
 
     # ---- one call a step ----
 
@@ -159,7 +159,7 @@ class MinimaxLoss(StepReports):
             coefficients = adversary.coefficients(weights, counts, ranks if self._averaged else 1)
             if self.training:
                 adversary.commit(after, weights, valid)
-                self._last = make_step(sums, counts, weights, after.means, adversary.scale, samples.losses.dtype)
+                self._last = (sums, counts, weights, after.means, adversary.scale, samples.losses.dtype)
         loss = weighted_sum(samples, coefficients)
         if self.training and torch.is_grad_enabled():
             self._guard.watch(loss)

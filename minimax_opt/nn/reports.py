@@ -13,15 +13,19 @@ class StepReports(nn.Module):
     """The last step by its parts, for loggers; the base of :class:`MinimaxLoss`."""
 
     adversary: Adversary
-    _last: MinimaxStep | None
+    _last: MinimaxStep | tuple[Tensor, Tensor, Tensor, Tensor, Tensor, torch.dtype] | None  # or what a step is made of
 
     @property
     def last_step(self) -> MinimaxStep:
         """The last step; before the first one, zeros and the prior."""
+        if isinstance(self._last, MinimaxStep):
+            return self._last
         if self._last is not None:
+            with torch.no_grad():
+                self._last = make_step(*self._last)
             return self._last
         zeros = torch.zeros_like(self.adversary.means)
-        return make_step(zeros, zeros.double(), self.adversary.prior, zeros, self.adversary.scale, zeros.dtype)
+        return make_step(zeros, zeros.double(), self.adversary.fixed[0], zeros, self.adversary.scale, zeros.dtype)
 
     @property
     def weights(self) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -19,12 +20,15 @@ class _Response(Weighting):
     _set: AmbiguitySet  # without a prior of its own
     _smoothing: float
     _geometry: Geometry
+    _softmax: bool
 
     def _respond_over(self, ambiguity: AmbiguitySet, smoothing: float, geometry: Geometry) -> None:
         """Keep, checked, what `weights` needs."""
         super().__post_init__()
         ambiguity.check_pair(smoothing, geometry)
-        for name, value in (("_set", ambiguity), ("_smoothing", float(smoothing)), ("_geometry", geometry)):
+        softmax = isinstance(ambiguity, Simplex) and geometry == "entropic" and smoothing > 0.0
+        kept = {"_set": ambiguity, "_smoothing": float(smoothing), "_geometry": geometry, "_softmax": softmax}
+        for name, value in kept.items():
             object.__setattr__(self, name, value)
 
     def weights(self, scores: Tensor, prior: Tensor, state: Tensor) -> Tensor:
@@ -35,10 +39,16 @@ class _Response(Weighting):
         return torch.where(known > 0, mass * response, whole)
 
     def _respond(self, scores: Tensor, prior: Tensor) -> Tensor:
+        if self._softmax:  # the same in a tenth of the operations
+            wanted = torch.where(prior > 0, scores, -math.inf)
+            top = wanted.amax(-1, keepdim=True)
+            tilt = torch.where(top > -math.inf, (wanted - top) / self._smoothing, 0.0)
+            response = torch.softmax(prior.log() + tilt, dim=-1)
+            return response if self._set.floor == 0.0 else (1.0 - self._set.floor) * response + self._set.floor * prior
         if torch.compiler.is_compiling() and isinstance(self._set, (KLBall, ChiSquareBall)):
             ball, smoothing, geometry = self._set, self._smoothing, self._geometry
-            response: Tensor = _ball_response(scores, prior, type(ball).__name__, ball.radius, ball.floor, smoothing, geometry)
-            return response
+            found: Tensor = _ball_response(scores, prior, type(ball).__name__, ball.radius, ball.floor, smoothing, geometry)
+            return found
         return respond_given_prior(self._set, scores, prior, self._smoothing, self._geometry)
 
 

@@ -52,7 +52,9 @@ def place(
         )
     ids = check_ids("task_ids", task_ids, like.shape, like.device)
     check_range("task_ids", ids, n_tasks, ignore_index, "n_tasks")
-    valid = (ids >= 0) & (ids < n_tasks) & (ids != ignore_index)
+    valid = (ids >= 0) & (ids < n_tasks)
+    if 0 <= ignore_index < n_tasks:
+        valid = valid & (ids != ignore_index)
     if sample_weights is None:
         return torch.where(valid, ids, n_tasks).long(), None
     try:
