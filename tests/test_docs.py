@@ -47,9 +47,12 @@ def test_every_module_says_what_it_is(name):
     assert importlib.import_module(name).__doc__
 
 
-@pytest.mark.parametrize("name", [n for n in minimax_opt.__all__ if n != "domains"])
-def test_public_objects_have_whole_docstrings(name):
-    thing = getattr(minimax_opt, name)
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [(m, n) for m in ("minimax_opt", "minimax_opt.nn") for n in importlib.import_module(m).__all__ if n != "domains"],
+)
+def test_public_objects_have_whole_docstrings(module, name):
+    thing = getattr(importlib.import_module(module), name)
     doc = inspect.getdoc(thing) or ""
     assert len(doc) > 40, name
     if isinstance(thing, enum.EnumMeta):  # its members are the documentation

@@ -21,6 +21,22 @@ def test_importing_loads_nothing_that_it_does_not_need_at_once():
     assert not loaded & NOT_AT_ONCE - packages_after("import torch")
 
 
+def test_training_is_apart_and_cheap():
+    """`import minimax_opt` leaves it out, and it brings nothing but torch."""
+    modules = "print(*(m for m in sys.modules if m.startswith('minimax_opt.nn')))"
+    assert (
+        "minimax_opt.nn"
+        not in subprocess.run(
+            [sys.executable, "-c", f"import sys, minimax_opt; {modules}"], capture_output=True, text=True, check=True
+        ).stdout
+    )
+    assert (
+        not packages_after("import minimax_opt.nn")
+        - packages_after("import minimax_opt")
+        - packages_after("import torch._dynamo")
+    )
+
+
 def test_scipy_comes_with_the_first_factorisation():
     loaded = packages_after(
         "import numpy, minimax_opt\nminimax_opt.minimize_max(minimax_opt.LeastSquaresTasks([numpy.eye(2)], [numpy.ones(2)]))"

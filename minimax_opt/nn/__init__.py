@@ -10,6 +10,7 @@ from minimax_opt.nn.ascent import MirrorAscentWeighting, ProjectedAscentWeightin
 from minimax_opt.nn.averages import MacroAverageWeighting, SampleAverageWeighting
 from minimax_opt.nn.functional import TaskSums, minimax_loss, task_sums, weighted_loss
 from minimax_opt.nn.loss import MinimaxLoss
+from minimax_opt.nn.meter import TaskEvaluation, TaskMeter
 from minimax_opt.nn.responses import (
     ChiSquareBallWeighting,
     CVaRWeighting,
@@ -33,6 +34,8 @@ __all__ = [
     "ResponseWeighting",
     "SampleAverageWeighting",
     "SoftmaxWeighting",
+    "TaskEvaluation",
+    "TaskMeter",
     "TaskSums",
     "Weighting",
     "WorstTaskWeighting",

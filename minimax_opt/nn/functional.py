@@ -13,7 +13,7 @@ from minimax_opt.nn.weighting import Weighting
 
 
 class TaskSums(NamedTuple):
-    """Sums of the losses and their counts (or mass) by task, shape (K,), float64, without a graph."""
+    """By task, shape (K,), float64, without a graph: the `sums` of the losses, and the `counts` of the samples or their mass."""
 
     sums: Tensor
     counts: Tensor

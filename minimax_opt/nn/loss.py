@@ -227,6 +227,11 @@ class MinimaxLoss(StepReports):
         self._last = step
         return step
 
+    @property
+    def micro_batches_left(self) -> int | None:
+        """How many of the announced micro-batches are still to come; 0 without an open step, None where only their total was told."""
+        return 0 if self._open is None else self._open.left
+
     def cancel_step(self) -> None:
         """Give up the step that is open, if any. The adversary does not move."""
         self._open = None

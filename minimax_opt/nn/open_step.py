@@ -62,6 +62,11 @@ class OpenStep:
         self._dtype = torch.float32
         self._rewind()
 
+    @property
+    def left(self) -> int | None:
+        """The micro-batches that are still to come."""
+        return None if self._micro_batches is None else self._micro_batches - self._seen
+
     def loss(self, samples: Samples) -> Tensor:
         """The part of a micro-batch."""
         self._take(samples)

@@ -170,6 +170,18 @@ def test_a_step_that_was_given_up_moves_nothing():
     assert int(criterion.adversary.steps) == 1
 
 
+def test_what_is_still_to_come():
+    criterion, ids = MinimaxLoss(SoftmaxWeighting(0.5), 2), torch.arange(2)
+    found = [criterion.micro_batches_left]
+    criterion.begin_step([ids, ids])
+    for _ in range(2):
+        found.append(criterion.micro_batches_left)
+        criterion.micro_loss(torch.ones(2), ids)
+    found.append(criterion.micro_batches_left)
+    criterion.end_step()
+    assert found == [0, 2, 1, 0]
+
+
 def test_a_step_without_micro_batches():
     criterion = MinimaxLoss(SoftmaxWeighting(0.5), 2)
     criterion.begin_step([])

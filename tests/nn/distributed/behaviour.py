@@ -13,7 +13,7 @@ from nn.distributed.gradients import everything, same_everywhere
 from nn.distributed.problem import N_TASKS, batches, joined, model, sample_losses
 from torch.nn.parallel import DistributedDataParallel
 
-from minimax_opt.nn import MinimaxLoss, MirrorAscentWeighting, SoftmaxWeighting
+from minimax_opt.nn import MinimaxLoss, MirrorAscentWeighting, SoftmaxWeighting, TaskMeter
 
 
 @contextmanager
@@ -265,6 +265,31 @@ def inside_the_wrapped_module():
     return found | {"ranks agree": same_everywhere(everything(trained.module.criterion))}
 
 
+def evaluation():
+    """Unlike numbers of batches on the ranks, none on the first: one reduction at the end, no mean of means."""
+    rank, world = dist.get_rank(), dist.get_world_size()
+    data = [batches("uneven ranks", world, 3, 0)[r][: 3 * r] for r in range(world)]
+    meter, net = TaskMeter(N_TASKS), model()
+    with torch.no_grad(), counted() as sizes:
+        for x, y, ids in data[rank]:
+            meter.update(sample_losses(net(x), y), ids)
+        result = meter.result()
+        x, y, ids = joined(data)
+        losses = sample_losses(net(x), y)
+    truth = torch.stack([losses[ids == k].mean() for k in range(N_TASKS)])
+    return {"one reduction": sizes == [2 * N_TASKS], "means": ((result.task_losses - truth).abs().max().item(), 1e-12)}
+
+
+def outside_of_the_group():
+    group = dist.new_group([0])
+    criterion = MinimaxLoss(SoftmaxWeighting(1.0), N_TASKS, process_group=group)
+    try:
+        criterion(torch.ones(N_TASKS, requires_grad=True), torch.arange(N_TASKS))
+    except ValueError as error:
+        return {"said": dist.get_rank() > 0 and "not in `process_group`" in str(error)}
+    return {"alone": dist.get_rank() == 0}
+
+
 def cases(world, folder):
     found = {
         "number of collectives": number_of_collectives,
@@ -274,6 +299,8 @@ def cases(world, folder):
         "uneven numbers of micro-batches": uneven_numbers_of_micro_batches,
         "a head without samples on a rank": a_head_without_samples_on_a_rank,
         "inside the wrapped module": inside_the_wrapped_module,
+        "evaluation": evaluation,
+        "outside of the group": outside_of_the_group,
     }
     if world == 2:
         found |= {
