@@ -74,6 +74,11 @@ class Adversary(nn.Module):
         """The units of the losses, shape (K,)."""
         return self.fixed[2]
 
+    @property
+    def device(self) -> torch.device:
+        """Where the adversary is, and losses must be."""
+        return self.means.device
+
     def reset(self) -> None:
         """Forget everything."""
         for name, value in self._memory().items():
@@ -83,7 +88,7 @@ class Adversary(nn.Module):
 
     def knowledge(self) -> Knowledge:
         """What the adversary knows now."""
-        wide = wide_dtype(self.means.device)
+        wide = wide_dtype(self.device)
         return Knowledge(self.state.to(wide), self.means.to(wide), self.masses.to(wide), *self.fixed.to(wide).unbind())
 
     def observe(self, before: Knowledge, sums: Tensor, counts: Tensor, ema: float) -> tuple[Knowledge, Tensor]:

@@ -142,7 +142,7 @@ class MinimaxLoss(StepReports):
         """
         adversary, ema = self.adversary, self._ema(self.when or "current")
         ranks = group_size(self.process_group) if self.training else 1
-        samples = self._intake.samples(losses, task_ids, sample_weights, task_counts, adversary.means.device, ranks > 1)
+        samples = self._intake.samples(losses, task_ids, sample_weights, task_counts, adversary.device, ranks > 1)
         if self.training:
             if self._open is not None:
                 raise RuntimeError("The loss was called between `begin_step` and `end_step`, where `micro_loss` is to be called.")
@@ -187,7 +187,7 @@ class MinimaxLoss(StepReports):
         if self._open is not None:
             raise RuntimeError("`begin_step` was called before `end_step` for the last step. `cancel_step()` gives that up.")
         when = self.when or "lagged"
-        counts, micro_batches = self._intake.announced(task_ids, sample_weights, task_counts, self.adversary.means.device)
+        counts, micro_batches = self._intake.announced(task_ids, sample_weights, task_counts, self.adversary.device)
         if when == "current" and (micro_batches or 1) > 1:
             raise ValueError(
                 f'`when` = "current" needs the losses of the whole step before the first backward, but there are {micro_batches} micro-batches. '
@@ -216,9 +216,7 @@ class MinimaxLoss(StepReports):
         step = self._opened("micro_loss")
         refuse_recomputation()
         several = self.training and group_size(self.process_group) > 1
-        return step.loss(
-            self._intake.samples(losses, task_ids, sample_weights, task_counts, self.adversary.means.device, several)
-        )
+        return step.loss(self._intake.samples(losses, task_ids, sample_weights, task_counts, self.adversary.device, several))
 
     def end_step(self) -> MinimaxStep:
         """Let the adversary move, once, and tell what the step was."""
@@ -235,20 +233,6 @@ class MinimaxLoss(StepReports):
     def cancel_step(self) -> None:
         """Give up the step that is open, if any. The adversary does not move."""
         self._open = None
-
-    def extra_repr(self) -> str:
-        """The weighting and the tasks, for print()."""
-        return f"{self.adversary.weighting}, n_tasks={self.n_tasks}, when={self.when!r}, ema={self.ema!r}"
-
-    @property
-    def n_tasks(self) -> int:
-        """K."""
-        return len(self.adversary.task_names)
-
-    @property
-    def task_names(self) -> tuple[str, ...]:
-        """The tasks, in the order of all vectors; their numbers where none were given."""
-        return self.adversary.task_names
 
     def _ema(self, when: options.When) -> float:
         return self.ema if self.ema is not None else options.LAGGED_EMA if when == "lagged" else 0.0

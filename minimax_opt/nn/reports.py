@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from minimax_opt.nn.adversary import Adversary
+from minimax_opt.nn.options import When
 from minimax_opt.nn.step import MinimaxStep, make_step
 
 
@@ -13,6 +14,8 @@ class StepReports(nn.Module):
     """The last step by its parts, for loggers; the base of :class:`MinimaxLoss`."""
 
     adversary: Adversary
+    when: When | None
+    ema: float | None
     _last: MinimaxStep | tuple[Tensor, Tensor, Tensor, Tensor, Tensor, torch.dtype] | None  # or what a step is made of
 
     @property
@@ -59,6 +62,20 @@ class StepReports(nn.Module):
     def summary(self, prefix: str = "") -> dict[str, float]:
         """:meth:`metrics` as floats, at the price of one synchronisation."""
         return self.last_step.summary(self.adversary.task_names, prefix)
+
+    def extra_repr(self) -> str:
+        """The weighting and the tasks, for print()."""
+        return f"{self.adversary.weighting}, n_tasks={self.n_tasks}, when={self.when!r}, ema={self.ema!r}"
+
+    @property
+    def n_tasks(self) -> int:
+        """K."""
+        return len(self.adversary.task_names)
+
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """The tasks, in the order of all vectors; their numbers where none were given."""
+        return self.adversary.task_names
 
 
 __all__ = ["StepReports"]

@@ -77,6 +77,20 @@ def test_weights_of_a_lagged_step_come_from_before_it():
         torch.testing.assert_close(step.weights, torch.softmax(torch.tensor(expected), 0))
 
 
+def test_a_moving_average_is_nearer_to_the_population():
+    """The best response to a small batch is drawn to noise; lagged and averaged, it is several times nearer to that of the true means."""
+    means, ids = torch.tensor([1.0, 1.2, 1.4]), torch.arange(3).repeat(4)
+    truth, distances = torch.softmax(means / 0.3, 0), {}
+    for name, options in (("batch", {"when": "current"}), ("lagged", {"when": "lagged", "ema": 0.95})):
+        criterion, generator = MinimaxLoss(SoftmaxWeighting(0.3), 3, **options), torch.Generator().manual_seed(0)
+        found = []
+        for _ in range(300):
+            criterion(means[ids] + torch.randn(12, generator=generator), ids)
+            found.append((criterion.weights - truth).abs().sum())
+        distances[name] = torch.stack(found[100:]).mean()
+    assert distances["lagged"] < 0.4 * distances["batch"]
+
+
 def test_defaults_of_the_two_forms():
     """One call: this batch's losses. Micro-batches: the moving average of those before."""
     criterion, ids = MinimaxLoss(SoftmaxWeighting(1.0), 2), torch.arange(2)
