@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import copy
 import io
+import os
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +17,7 @@ from nn.weighting_cases import ALL
 
 from minimax_opt.nn import MinimaxLoss, MirrorAscentWeighting, SoftmaxWeighting
 
+ROOT = Path(__file__).parents[2]
 NAMES = ["noun", "verb", "adverb"]
 
 
@@ -206,3 +211,11 @@ def test_reset():
     criterion = train(criterion_of(), network(), range(2))
     criterion.adversary.reset()
     assert same_memory(criterion, criterion_of())
+
+
+def test_killed_at_any_step_and_resumed_is_bit_equal(tmp_path):
+    """By SIGKILL, with half of a checkpoint lying about; the random numbers of dropout included."""
+    path = os.pathsep.join(str(ROOT / folder) for folder in (".", "kernels", "tests"))
+    command = [sys.executable, "-m", "nn.resumable", str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path}, check=False)
+    assert run.returncode == 0, run.stderr
