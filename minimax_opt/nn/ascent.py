@@ -67,7 +67,6 @@ class MirrorAscentWeighting(_Ascent):
         if self.floor > 0.0:
             rest = math.log1p(-self.floor) if self.floor < 1.0 else -math.inf
             moved = torch.logaddexp(moved + rest, normalized(prior).log() + math.log(self.floor))
-        mass = torch.where(known.all(-1, keepdim=True), 0.0, mass)  # where all move, no rounding error adds up
         return torch.where(known, moved + mass - log_prior, state).clamp(min=LEAST_LOG)
 
 
