@@ -106,7 +106,7 @@ class Adversary(nn.Module):
             means=torch.where(present, current, before.means), masses=torch.where(present, masses, before.masses)
         )
         if self._moves:
-            prior = self.weighting.step_prior(before.prior, torch.where(valid, counts, 0.0))
+            prior = self.weighting.step_prior(before.prior, counts)
             state = self.weighting.advance(before.state, self.scores(after), prior)
             after = after._replace(state=torch.where(valid, state, before.state))
         return after, valid & present.any()
