@@ -10,6 +10,7 @@ from torch import Tensor
 from minimax_kernels.arguments import check_tasks
 from minimax_opt.nn.samples import Samples, from_samples, wide_dtype
 from minimax_opt.nn.weighting import Weighting
+from minimax_opt.ops import task_reduce
 
 
 class TaskSums(NamedTuple):
@@ -105,21 +106,20 @@ def minimax_loss(
 def sums_of(samples: Samples) -> TaskSums:
     """:func:`task_sums` of samples in their common form."""
     with torch.no_grad():
-        losses, slots = samples.losses, samples.slots.flatten()
-        wide = wide_dtype(losses.device)
-        inside = samples.slots < samples.n_tasks
-        mass = inside.to(wide) if samples.mass is None else samples.mass.to(wide)
-        masked = torch.where(inside, losses, 0.0).to(wide) * mass  # what is left out may be nan
-        rows = torch.zeros((2, samples.n_tasks + 1), dtype=wide, device=losses.device)
-        rows = rows.index_add(1, slots, torch.stack([masked.flatten(), mass.flatten()]))[:, :-1]
-        return TaskSums(rows[0], rows[1])
+        losses, slots, mass, n = samples.losses.detach(), samples.slots, samples.mass, samples.n_tasks
+        if mass is None:
+            total = task_reduce(losses, slots, n, ignore_index=n)
+            return TaskSums(total.sums, total.counts.to(total.sums.dtype))
+        return TaskSums(
+            task_reduce(losses * mass, slots, n, ignore_index=n).sums, task_reduce(mass, slots, n, ignore_index=n).sums
+        )
 
 
 def counts_of(slots: Tensor, mass: Tensor | None, n_tasks: int) -> Tensor:
     """The counts alone."""
     wide = wide_dtype(slots.device)
-    ones = torch.ones(slots.numel(), dtype=wide, device=slots.device) if mass is None else mass.flatten().to(wide)
-    return torch.zeros(n_tasks + 1, dtype=wide, device=slots.device).index_add(0, slots.flatten(), ones)[:-1]
+    values = torch.ones_like(slots, dtype=wide) if mass is None else mass
+    return task_reduce(values, slots, n_tasks, ignore_index=n_tasks).sums
 
 
 def weighted_sum(samples: Samples, coefficients: Tensor) -> Tensor:
