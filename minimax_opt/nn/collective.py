@@ -5,7 +5,7 @@ started early and awaited late: the counts, known before the first forward, and 
 micro-batch's backward is still to come. So nothing is pending between steps, and saving a state never waits for another rank.
 
 All numbers are float64 and carry no graph: gradients are averaged by whoever averages them (DDP, FSDP2), for which the loss is multiplied by
-the number of ranks. Compiled graphs leave these calls outside.
+the number of ranks.
 """
 
 from __future__ import annotations
@@ -45,7 +45,6 @@ class Reduction:
         return self._tensor
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]
 def _start(tensor: Tensor, group: dist.ProcessGroup | None) -> dist.Work | None:
     work: dist.Work | None = dist.all_reduce(tensor, group=group, async_op=True)
     return work

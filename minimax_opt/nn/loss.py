@@ -64,7 +64,7 @@ class MinimaxLoss(StepReports):
     On D ranks the returned scalar is :math:`D \sum_i m_i \, w_{k(i)} / (scale_{k(i)} N_{k(i)}) \, l_i` with global counts N: its gradients,
     averaged over ranks and added over micro-batches, are exact. Do not divide it by the number of micro-batches.
 
-    Call it outside of activation checkpointing, and, on more than one rank, outside of compiled graphs. A task without samples keeps its state. Where
+    Call it outside of activation checkpointing. A task without samples keeps its state. Where
     a loss is nan or infinite, the returned scalar is so too, for a GradScaler to see, and the adversary stays as it is, on all ranks. In eval mode
     nothing moves and no rank waits for another: the loss is that of the rank's own batch.
 

@@ -72,6 +72,7 @@ def test_good_loops_pass(loop, to_none):
     for order in (
         "zero, forward, backward, step",
         "forward, zero, backward, step",
+        "forward, backward, step",
         "zero, forward, backward, skip",
         "forward, backward, step, zero",
     ):

@@ -175,6 +175,16 @@ def test_evaluation_moves_nothing():
         assert criterion.last_step is step
 
 
+@pytest.mark.parametrize("when", ["current", "lagged"])
+def test_evaluation_has_the_weights_of_now(when):
+    """An ascent does not take the step that it would take in training."""
+    criterion = MinimaxLoss(MirrorAscentWeighting(0.5), 3, when=when)
+    criterion(torch.tensor([1.0, 2.0, 3.0]), torch.arange(3))
+    weights = torch.softmax(criterion.adversary.state, 0)
+    losses = torch.tensor([7.0, 1.0, 2.0])
+    torch.testing.assert_close(criterion.eval()(losses, torch.arange(3)), weights @ losses)
+
+
 def test_evaluation_without_memory_is_the_functional_loss():
     criterion = MinimaxLoss(SoftmaxWeighting(0.5), N_TASKS).eval()
     x, y, ids = batch(1)

@@ -290,6 +290,22 @@ def outside_of_the_group():
     return {"alone": dist.get_rank() == 0}
 
 
+def the_loss_in_a_compiled_graph():
+    net, criteria = model(), [MinimaxLoss(SoftmaxWeighting(8.0), N_TASKS, ema=0.5) for _ in range(2)]
+    found = {}
+
+    def loss_of(criterion):
+        return lambda x, y, ids: criterion(sample_losses(net(x), y), ids)
+
+    compiled = torch.compile(loss_of(criteria[1]), fullgraph=True, backend="aot_eager")
+    for step in range(2):
+        data = batches("uneven ranks", dist.get_world_size(), 1, step)[dist.get_rank()][0]
+        losses = [f(*data) for f in (loss_of(criteria[0]), compiled)]
+        gradients = [torch.autograd.grad(loss, net[0].weight)[0] for loss in losses]
+        found[f"gradient {step}"] = ((gradients[0] - gradients[1]).abs().max().item(), 1e-12)
+    return found | {"ranks agree": same_everywhere(everything(criteria[1]))}
+
+
 def cases(world, folder):
     found = {
         "number of collectives": number_of_collectives,
@@ -304,6 +320,7 @@ def cases(world, folder):
     }
     if world == 2:
         found |= {
+            "the loss in a compiled graph": the_loss_in_a_compiled_graph,
             "elastic state": lambda: elastic_state(folder),
             "accumulation is detected": lambda: accumulation_is_detected(False),
             "accumulation is detected, gradients in buckets": lambda: accumulation_is_detected(True),
