@@ -35,7 +35,10 @@ class Reduction:
 
     def __init__(self, tensor: Tensor, group: dist.ProcessGroup | None, alone: bool = False) -> None:
         self._tensor = tensor
-        self._work = None if alone or group_size(group) == 1 else _start(tensor, group)
+        self._work: dist.Work | None = None
+        if not alone and group_size(group) > 1:
+            early = not torch.compiler.is_compiling()  # a graph can hold a reduction, but none that is under way
+            self._work = dist.all_reduce(tensor, group=group, async_op=early)
 
     def wait(self) -> Tensor:
         """The sum; on a GPU, the stream waits and not the host."""
@@ -43,11 +46,6 @@ class Reduction:
             self._work.wait()
             self._work = None
         return self._tensor
-
-
-def _start(tensor: Tensor, group: dist.ProcessGroup | None) -> dist.Work | None:
-    work: dist.Work | None = dist.all_reduce(tensor, group=group, async_op=True)
-    return work
 
 
 __all__ = ["Reduction", "group_size"]
