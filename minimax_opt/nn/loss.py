@@ -40,7 +40,7 @@ class MinimaxLoss(StepReports):
     n_tasks : int
     when : {"current", "lagged", "two-pass"}, optional
         The losses that the weights come from: of this step; of the steps before; of this step, by a first pass without gradient
-        (:meth:`preview`). Default "current" for ``criterion(...)``, "lagged" for :meth:`begin_step`.
+        (:meth:`preview`; in a single call it is "current"). Default "current" for ``criterion(...)``, "lagged" for :meth:`begin_step`.
     ema : float, optional
         Decay of the moving average, in [0, 1); default 0.95 for "lagged", else 0. Debiased, task by task: it moves when its task is present.
     reference_losses : vector, dict or number, optional
