@@ -176,6 +176,9 @@ class MinimaxLoss(StepReports):
     ) -> None:
         """Announce this rank's micro-batches, so that all counts are known before the first loss.
 
+        Their number may differ between ranks. A rank without samples announces one micro-batch all the same, of ignored samples or none, so
+        that its backward takes part in the reduction of the gradients.
+
         Parameters
         ----------
         task_ids, sample_weights : sequences of Tensors
@@ -193,6 +196,7 @@ class MinimaxLoss(StepReports):
                 f'`when` = "current" needs the losses of the whole step before the first backward, but there are {micro_batches} micro-batches. '
                 'Use "lagged", or "two-pass" with `preview`.'
             )
+        micro_batches = 1 if when == "current" else micro_batches
         self._open = OpenStep(
             self.adversary, when, self._ema(when), counts, micro_batches, self.process_group, self._averaged, self.training
         )

@@ -245,6 +245,10 @@ def test_modes_that_do_not_fit():
     loss = current.micro_loss(LOSSES, IDS)
     current.end_step()
     assert torch.equal(loss, MinimaxLoss(SoftmaxWeighting(1.0), 3)(LOSSES, IDS))
+    current.begin_step(task_counts=torch.ones(3))
+    current.micro_loss(torch.rand(3))
+    with pytest.raises(RuntimeError, match="more often than for the 1"):
+        current.micro_loss(torch.rand(3))
     twice = MinimaxLoss(SoftmaxWeighting(1.0), 3, when="two-pass")
     twice.begin_step([IDS])
     with pytest.raises(RuntimeError, match="needs `preview"):
