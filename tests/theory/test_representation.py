@@ -91,11 +91,21 @@ def test_the_adversary_of_the_solution_attains_its_dual_value():
     assert left_over_by_mixture(tasks, 2, np.full(4, 1 / 4)) < found.lower_bound
 
 
+@pytest.mark.parametrize("offset", [0.0, 2.0, 50.0])
 @pytest.mark.parametrize("seed", range(5))
-def test_two_tasks_have_no_rounding_gap(seed):
+def test_two_tasks_have_no_rounding_gap(seed, offset):
     """C0c: a projector attains the optimum of the relaxation where at most two tasks are active."""
-    found = minimax_representation(tasks_of(seed, n_tasks=2), 1)
+    found = minimax_representation(tasks_of(seed, n_tasks=2), 1, offsets=[0.0, offset])
     assert found.rounding_gap <= 2e-6 * found.worst
+
+
+def test_three_tasks_leave_a_gap():
+    """C0c needs m <= 2: of unit vectors at 120 degrees P = I/2 leaves 1/2 each, the best line 3/4."""
+    angles = 2 * np.pi / 3 * np.arange(3)
+    found = minimax_representation(np.stack([np.cos(angles), np.sin(angles)], axis=1), 1)
+    assert found.lower_bound == pytest.approx(1 / 2, abs=1e-6)
+    assert found.worst == pytest.approx(3 / 4, abs=1e-8)
+    assert found.n_fractional == 2
 
 
 def test_nine_directions_leave_a_gap():
