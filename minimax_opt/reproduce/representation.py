@@ -37,7 +37,7 @@ def compute(quick: bool, seed: int) -> dict[str, Any]:
         "t": FAMILY.minimax_residual,
         "price": FAMILY.price,
         "curves": {
-            name: _curve(tasks[2], found.basis, float(found.residuals[2]), 1 if quick else 8, seed + 10 * index)
+            name: _curve(tasks[2], found.basis, float(found.residuals[2]), 1 if quick else 8, (seed, index))
             for index, (name, found) in enumerate(bases.items())
         },
         "samples": _samples_by_dimension(quick, seed),
@@ -60,12 +60,12 @@ def _upstream(minimax: MinimaxRepresentation, average_residuals: Any, prior: Any
     }
 
 
-def _curve(theta: Any, basis: Any, residual: float, factor: int, seed: int) -> list[dict[str, float]]:
+def _curve(theta: Any, basis: Any, residual: float, factor: int, seed: tuple[int, int]) -> list[dict[str, float]]:
     """Excess of the hard task with n samples: formula, simulation, and distance from the law."""
     rows = []
     for n, trials in zip(SAMPLES, TRIALS, strict=True):
         setting: Any = {"residual": residual, "noise": NOISE, "rank": 2, "n_samples": n}
-        excess = simulate_least_squares(theta, basis, noise=NOISE, n_samples=n, n_trials=factor * trials, seed=seed + n)
+        excess = simulate_least_squares(theta, basis, noise=NOISE, n_samples=n, n_trials=factor * trials, seed=(*seed, n))
         mean = mean_interval(excess, CONFIDENCE)
         law = law_test(excess, lambda e, setting=setting: least_squares_cdf(e, **setting), CONFIDENCE)  # type: ignore[misc]
         row = {"n": n, "formula": least_squares_excess(**setting), "mean": mean.mean, "low": mean.low, "high": mean.high}

@@ -33,7 +33,7 @@ def compute(quick: bool, seed: int) -> dict[str, Any]:
             "center": start.center[:2].tolist(),
             "distances": start.distances.tolist(),
             "objective": float(prior @ start.distances**2 / 2),
-            "rows": [_row(tasks[-1], start.center, distance, n, 2000 if quick else 20_000, seed + 10 * index) for n in SAMPLES],
+            "rows": [_row(tasks[-1], start.center, distance, n, 2000 if quick else 20_000, (seed, index)) for n in SAMPLES],
         }
     grid = np.geomspace(0.01, 5.0, 60)
     result["excess"] = grid.tolist()
@@ -48,11 +48,11 @@ def compute(quick: bool, seed: int) -> dict[str, Any]:
     return result
 
 
-def _row(theta: Any, start: Any, distance: float, n: int, trials: int, seed: int) -> dict[str, float]:
+def _row(theta: Any, start: Any, distance: float, n: int, trials: int, seed: tuple[int, int]) -> dict[str, float]:
     """Ridge tuned for `distance`: formula, simulation, distance from the law."""
     setting: Any = {"distance": distance, "noise": NOISE, "dimension": DIMENSION, "n_samples": n}
     excess = simulate_ridge(
-        theta, start, shrinkage=shrinkage(**setting), noise=NOISE, n_samples=n, n_trials=trials, seed=seed + n
+        theta, start, shrinkage=shrinkage(**setting), noise=NOISE, n_samples=n, n_trials=trials, seed=(*seed, n)
     )
     mean = mean_interval(excess, CONFIDENCE)
     law = law_test(excess, lambda e: ridge_cdf(e, **setting, tuned_for=distance), CONFIDENCE)

@@ -39,7 +39,7 @@ def bayes_excess(*, distance: Any, noise: Any, dimension: Any, n_samples: Any) -
 
 
 def bayes_samples(*, distance: Any, noise: Any, dimension: Any, excess: Any) -> Any:
-    """D sigma^2 (1/eps - 1/D^2)_+: fewer samples cannot bring the expected excess to eps (C4, B).
+    """No learner brings the expected excess to eps with fewer samples than d sigma^2 (1/eps - 1/D^2)_+ (C4, B).
 
     Parameters
     ----------

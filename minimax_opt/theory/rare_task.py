@@ -78,7 +78,7 @@ class RareTask:
 
     @property
     def minimax_residual(self) -> float:
-        """T = beta^2 gamma^2/(beta^2 + gamma^2), left of every task by minimax pre-training."""
+        """What minimax pre-training leaves of every task: t = beta^2 gamma^2/(beta^2 + gamma^2) (C3)."""
         return self.switch * self.hard**2
 
     @property

@@ -94,7 +94,7 @@ def minimax_weights(task_vectors: Any, tol: float = 1e-9) -> SharedWeights:
 
 
 def shrinkage(*, distance: Any, noise: Any, dimension: Any, n_samples: Any) -> Any:
-    """S = D^2/(D^2 + d sigma^2/n): how far ridge tuned for the distance D moves from theta_0 towards least squares.
+    """How far ridge tuned for the distance D moves from theta_0 towards least squares: s = D^2/(D^2 + d sigma^2/n) (B).
 
     Parameters
     ----------
