@@ -99,7 +99,7 @@ def draw_excess(result: dict[str, Any]) -> Any:
                 "linestyle": "none",
                 "markerfacecolor": "white",
             }
-            axes.errorbar(n, mean, bars, **style, label=f"{name}: simulated, 99.995 % interval")
+            axes.errorbar(n, mean, bars, **style, label=f"{name}: simulated, {100 * result['confidence']:g} % interval")
             axes.annotate(f"$b$ = {b:.3g}", (6, b), (2, 3), textcoords="offset points", ha="left", fontsize=8, color=INK)
         axes.set(
             xscale="log",
