@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from minimax_opt.figures.theory_representation import draw_excess, draw_residuals, draw_samples
 from minimax_opt.reproduce.experiment import Experiment
+from minimax_opt.reproduce.laws import compare
 from minimax_opt.reproduce.representation_claims import claims
 from minimax_opt.theory.bayes import bayes_excess, bayes_samples, minimax_samples
 from minimax_opt.theory.downstream import least_squares_cdf, least_squares_excess, least_squares_samples
 from minimax_opt.theory.hull import representativeness, residual_bound
-from minimax_opt.theory.monte_carlo import law_test, mean_interval
+from minimax_opt.theory.monte_carlo import mean_interval
 from minimax_opt.theory.rare_task import RareTask
 from minimax_opt.theory.relaxation import MinimaxRepresentation, minimax_representation
 from minimax_opt.theory.representation import average_representation, residuals
@@ -70,10 +72,8 @@ def _curve(theta: Any, basis: Any, residual: float, factor: int, seed: tuple[int
     for n, trials in zip(SAMPLES, TRIALS, strict=True):
         setting: Any = {"residual": residual, "noise": NOISE, "rank": 2, "n_samples": n}
         excess = simulate_least_squares(theta, basis, noise=NOISE, n_samples=n, n_trials=factor * trials, seed=(*seed, n))
-        mean = mean_interval(excess, CONFIDENCE)
-        law = law_test(excess, lambda e, setting=setting: least_squares_cdf(e, **setting), CONFIDENCE)  # type: ignore[misc]
-        row = {"n": n, "formula": least_squares_excess(**setting), "mean": mean.mean, "low": mean.low, "high": mean.high}
-        rows.append({**row, "law_distance": law.distance, "law_band": law.band})
+        formula = least_squares_excess(**setting)
+        rows.append({"n": n, **compare(excess, formula, partial(least_squares_cdf, **setting), CONFIDENCE)})
     return rows
 
 

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from minimax_opt.reproduce.experiment import Claim
+from minimax_opt.reproduce.laws import law_claim
 
 
 def claims(result: dict[str, Any]) -> list[Claim]:
@@ -55,19 +56,16 @@ def _upstream_claims(result: dict[str, Any]) -> list[Claim]:
 
 
 def _downstream_claims(result: dict[str, Any]) -> list[Claim]:
-    rows = {name: result["curves"][name] for name in ("minimax", "average")}
     best, samples, eps = result["best_learner"], result["samples"], result["excess_allowed"]
     bounds = [math.ceil(n * (1 - 1e-12)) for n in samples["measured_bound"]]
     at = samples["dimension"].index(min(samples["dimension"], key=lambda d: abs(d - result["dimension"])))
     means = [
-        Claim(
+        law_claim(
             f"(C1) E excess = b + (sigma^2 + b) r/(n - r - 1), and its law, of the hard task after {name} pre-training, "
-            f"n = {', '.join(str(row['n']) for row in rows[name])}",
-            ", ".join(f"{row['formula']:.4f}" for row in rows[name]),
-            ", ".join(f"[{row['low']:.4f}, {row['high']:.4f}]" for row in rows[name]),
-            all(row["low"] <= row["formula"] <= row["high"] and row["law_distance"] <= row["law_band"] for row in rows[name]),
+            f"n = {', '.join(str(row['n']) for row in result['curves'][name])}",
+            result["curves"][name],
         )
-        for name in rows
+        for name in ("minimax", "average")
     ]
     return [
         *means,
