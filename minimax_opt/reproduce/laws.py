@@ -7,7 +7,7 @@ from typing import Any
 
 from minimax_opt.arrays import Host
 from minimax_opt.reproduce.experiment import Claim
-from minimax_opt.theory.monte_carlo import law_test, mean_interval
+from minimax_opt.theory.confidence import law_test, mean_interval
 
 
 def compare(values: Host, mean: float, cdf: Callable[[Host], Any], confidence: float) -> dict[str, float]:

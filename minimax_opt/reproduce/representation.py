@@ -12,9 +12,9 @@ from minimax_opt.reproduce.experiment import Experiment
 from minimax_opt.reproduce.laws import compare
 from minimax_opt.reproduce.representation_claims import claims
 from minimax_opt.theory.bayes import bayes_excess, bayes_samples, minimax_samples
+from minimax_opt.theory.confidence import mean_interval
 from minimax_opt.theory.downstream import least_squares_cdf, least_squares_excess, least_squares_samples
 from minimax_opt.theory.hull import representativeness, residual_bound
-from minimax_opt.theory.monte_carlo import mean_interval
 from minimax_opt.theory.rare_task import RareTask
 from minimax_opt.theory.relaxation import MinimaxRepresentation, minimax_representation
 from minimax_opt.theory.representation import average_representation, residuals

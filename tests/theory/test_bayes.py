@@ -9,7 +9,7 @@ from scipy.special import chdtr
 from scipy.stats import chi2
 
 from minimax_opt.theory.bayes import bayes_excess, bayes_samples, minimax_excess, minimax_samples, one_step_excess
-from minimax_opt.theory.monte_carlo import law_test, mean_interval
+from minimax_opt.theory.confidence import law_test, mean_interval
 from minimax_opt.theory.simulation import simulate_bayes, simulate_ridge
 
 SETTING = {"distance": 1.0, "noise": 0.5, "dimension": 12}
