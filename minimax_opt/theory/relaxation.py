@@ -24,6 +24,8 @@ class MinimaxRepresentation(Representation):
 
     Attributes
     ----------
+    basis, residuals
+        As in :class:`~minimax_opt.theory.representation.Representation`.
     worst : float
         max_k b_k + o_k of the projector.
     relaxed_worst : float
