@@ -160,15 +160,14 @@ def test_the_documented_commands_are_understood(page):
         assert cli._parser().parse_args(command).command == "reproduce"
 
 
-@pytest.mark.skipif(not hasattr(os, "killpg"), reason="no process groups")
-def test_ctrl_c_in_a_terminal_ends_all_processes_and_says_how_to_go_on(tmp_path):
-    """A terminal sends SIGINT to the whole group: the command answers once, without any traceback, and nobody stays."""
+def start_and_wait(folder):
+    """The command in a process group of its own, with an experiment that is done and one that never ends: (command, the latter's process)."""
     code = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import reproduce_fakes as fakes\nfrom dataclasses import replace\nfrom minimax_opt import cli, reproduce\n"
         "asleep = replace(fakes.RAISES, name='asleep', compute=fakes.waits_for_ctrl_c)\n"
         "reproduce.EXPERIMENTS = (fakes.OTHER, asleep)\n"
-        f"sys.exit(cli.main(['reproduce', '--quick', '--jobs', '1', '--output', {str(tmp_path)!r}]))"
+        f"sys.exit(cli.main(['reproduce', '--quick', '--jobs', '1', '--output', {str(folder)!r}]))"
     )
     path = os.pathsep.join([str(ROOT), str(ROOT / "kernels"), str(ROOT / "tests")])
     command = subprocess.Popen(
@@ -179,7 +178,13 @@ def test_ctrl_c_in_a_terminal_ends_all_processes_and_says_how_to_go_on(tmp_path)
         start_new_session=True,
         env=os.environ | {"PYTHONPATH": path},
     )
-    worker = int(command.stderr.readline().removeprefix("running "))
+    return command, int(command.stderr.readline().removeprefix("running "))
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="no process groups")
+def test_ctrl_c_in_a_terminal_ends_all_processes_and_says_how_to_go_on(tmp_path):
+    """A terminal sends SIGINT to the whole group: the command answers once, without any traceback, and nobody stays."""
+    command, worker = start_and_wait(tmp_path)
     os.killpg(command.pid, signal.SIGINT)
     out, err = command.communicate(timeout=60)
     assert command.returncode == 130
@@ -189,3 +194,11 @@ def test_ctrl_c_in_a_terminal_ends_all_processes_and_says_how_to_go_on(tmp_path)
     assert [entry.name for entry in tmp_path.iterdir()] == ["other.json"]
     with pytest.raises(ProcessLookupError):
         os.kill(worker, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="no process groups")
+def test_nobody_works_on_for_a_command_that_was_killed(tmp_path):
+    command, _ = start_and_wait(tmp_path)
+    command.kill()
+    command.communicate(timeout=30)  # ends when nobody holds the pipes: the sleeper alone would hold them for a minute
+    assert [entry.name for entry in tmp_path.iterdir()] == ["other.json"]

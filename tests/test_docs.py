@@ -12,6 +12,7 @@ import pytest
 
 import minimax_kernels
 import minimax_opt
+from minimax_opt import theory
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -36,6 +37,19 @@ def test_links_between_pages_hold(page):
         assert (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_tests_that_a_page_names_exist(page):
+    """A path before the name, or else the last path before it on that page."""
+    path = None
+    for found in re.finditer(r"`(?:(tests/[\w/]+\.py)(?:::)?)?(?:::)?(test_\w+)?`", page.read_text()):
+        path, name = found.group(1) or path, found.group(2)
+        if found.group(1):
+            assert (ROOT / path).exists(), path
+        if name:
+            assert path, name
+            assert re.search(rf"^def {name}\(", (ROOT / path).read_text(), flags=re.M), f"{path}::{name}"
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_doctests(name):
     failed, _ = doctest.testmod(importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
@@ -47,12 +61,22 @@ def test_every_module_says_what_it_is(name):
     assert importlib.import_module(name).__doc__
 
 
+<<<<<<< HEAD
 @pytest.mark.parametrize(
     ("module", "name"),
     [(m, n) for m in ("minimax_opt", "minimax_opt.nn") for n in importlib.import_module(m).__all__ if n != "domains"],
 )
 def test_public_objects_have_whole_docstrings(module, name):
     thing = getattr(importlib.import_module(module), name)
+=======
+PUBLIC = [(minimax_opt, name) for name in minimax_opt.__all__ if name != "domains"]
+PUBLIC += [(theory, name) for name in theory.__all__ if name != "LIMITS"]
+
+
+@pytest.mark.parametrize(("home", "name"), PUBLIC, ids=lambda value: value if isinstance(value, str) else value.__name__)
+def test_public_objects_have_whole_docstrings(home, name):
+    thing = getattr(home, name)
+>>>>>>> main
     doc = inspect.getdoc(thing) or ""
     assert len(doc) > 40, name
     if isinstance(thing, enum.EnumMeta):  # its members are the documentation

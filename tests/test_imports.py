@@ -29,6 +29,11 @@ def test_training_is_apart_and_cheap():
     assert all(name.startswith(("minimax_opt", "minimax_kernels")) for name in added), added
 
 
+def test_the_theory_is_loaded_by_those_who_ask_for_it():
+    code = "import sys, minimax_opt\nassert 'minimax_opt.theory' not in sys.modules\nimport minimax_opt.theory"
+    assert not packages_after(code) & NOT_AT_ONCE - packages_after("import torch")
+
+
 def test_scipy_comes_with_the_first_factorisation():
     loaded = packages_after(
         "import numpy, minimax_opt\nminimax_opt.minimize_max(minimax_opt.LeastSquaresTasks([numpy.eye(2)], [numpy.ones(2)]))"

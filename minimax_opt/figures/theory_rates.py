@@ -28,9 +28,7 @@ def draw_rates(result: dict[str, Any]) -> Any:
         axes = figure.subplots()
         for method, fit in result["slopes"].items():
             horizons = result["horizons"]
-            label = f"{method}: {fit['slope']:.3f} ± {(fit['high'] - fit['low']) / 2:.3f}".replace("-0.", "−0.").replace(
-                ": -", ": −"
-            )
+            label = f"{method}: −{-fit['slope']:.4f} ± {(fit['high'] - fit['low']) / 2:.1g}"
             for i, gaps in enumerate(result["gaps"][method]):
                 axes.plot(
                     horizons,

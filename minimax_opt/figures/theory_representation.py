@@ -99,7 +99,7 @@ def draw_excess(result: dict[str, Any]) -> Any:
                 "linestyle": "none",
                 "markerfacecolor": "white",
             }
-            axes.errorbar(n, mean, bars, **style, label=f"{name}: simulated, 99.995 % interval")
+            axes.errorbar(n, mean, bars, **style, label=f"{name}: simulated, {100 * result['confidence']:g} % interval")
             axes.annotate(f"$b$ = {b:.3g}", (6, b), (2, 3), textcoords="offset points", ha="left", fontsize=8, color=INK)
         axes.set(
             xscale="log",
@@ -114,7 +114,7 @@ def draw_excess(result: dict[str, Any]) -> Any:
 
 
 def _curve(rows: list[dict[str, float]]) -> tuple[float, float]:
-    """B and (sigma^2 + b) r of b + (sigma^2 + b) r/(n - 3), from two of its points."""
+    """The two numbers b and (sigma^2 + b) r of b + (sigma^2 + b) r/(n - 3), from two points of the curve."""
     first, last = rows[0], rows[-1]
     factor = (first["formula"] - last["formula"]) / (1 / (first["n"] - 3) - 1 / (last["n"] - 3))
     return first["formula"] - factor / (first["n"] - 3), factor

@@ -42,7 +42,7 @@ def draw_switch(result: dict[str, Any]) -> Any:
         left.set(
             ylabel="residual of the hard task\n[squared unit of $y$]", title="What is left of the hard task", ylim=(-0.04, 1.12)
         )
-        right.set(ylabel="mean residual [squared unit of $y$]", title="The price (C5)", ylim=(-0.01, 1.35 * result["t"]))
+        right.set(ylabel="mean residual [squared unit of $y$]", title="The price (C5)", ylim=(-0.01, 1.12 * result["t"]))
         left.annotate(
             "$p^* = \\beta^2/(\\beta^2+\\gamma^2)$", (result["switch"], 0.7), (6, 0), textcoords="offset points", fontsize=8.5
         )
@@ -54,6 +54,7 @@ def draw_switch(result: dict[str, Any]) -> Any:
             alpha=0.12,
             linewidth=0,
         )
+        right.annotate("what minimax adds\nto the mean", (0.97, 0.7 * result["t"]), ha="right", fontsize=8.5)
         handles = [left.lines[0], left.lines[1]]
         figure.legend(
             handles, ["average pre-training", "minimax pre-training"], loc="outside lower center", ncols=2, fontsize=8.5
@@ -115,13 +116,16 @@ def draw_failure(result: dict[str, Any]) -> Any:
         if len(lost):
             right.axvspan(lost[0], difference[-1], color=ADVERSARY, alpha=0.15, linewidth=0)
             right.annotate(
-                "no number of\nsamples is enough",
+                "no number\nof samples\nis enough",
                 ((lost[0] + difference[-1]) / 2, 0.45),
                 xycoords=("data", "axes fraction"),
                 ha="center",
                 fontsize=8.5,
             )
-        right.set(yscale="log", ylabel="samples [samples]", title=f"Samples for excess {result['excess_allowed']:.2g}")
+        right.legend(fontsize=8, loc="upper left")
+        right.set(
+            yscale="log", ylabel="samples of the rare task [samples]", title=f"Samples for excess {result['excess_allowed']:.2g}"
+        )
         for axes in (left, right):
             axes.set_xlabel("noise difference $\\Delta$ [squared unit of $y$]")
             axes.set_xlim(-0.03, difference[-1] + 0.03)

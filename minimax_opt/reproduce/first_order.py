@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,12 +39,13 @@ class Run:
     solver: Solver
     bound: Callable[[Any], Any]
 
-    def values(self, tasks: Tasks, x0: Host, horizon: int) -> Iterator[tuple[float, Host]]:
-        """(F(x_t), x_t) for t = 1 ... horizon, x_t what the theorem is about: the iterate, or the average."""
-        path = states(self.solver, tasks, x0, horizon)
-        next(path)
-        for state in path:
-            yield state.point.value, state.point.x
+    def values(self, tasks: Tasks, x0: Host, horizon: int) -> tuple[list[float], float]:
+        """F(x_t) for t = 1 ... horizon, x_t what the theorem is about: the iterate, or the average; and the largest distance from x_0 of any
+        point at which losses or gradients were asked for.
+        """
+        visited: list[Host] = []
+        path = list(states(self.solver, tasks, x0, horizon, visited=visited))
+        return [state.point.value for state in path[1:]], max(norm(x - x0) for x in visited)
 
 
 def prepare(method: str, *, horizon: int, radius: float, n_tasks: int, constants: Constants, spread: float) -> Run:
@@ -71,11 +72,6 @@ def prepare(method: str, *, horizon: int, radius: float, n_tasks: int, constants
     return Run(solver, lambda t: mirror_prox_bound(total_step=eta * np.asarray(t), scale=scale, **common))
 
 
-def farthest(points: list[Host], x0: Host) -> float:
-    """max_t |x_t - x_0|."""
-    return max(norm(x - x0) for x in points)
-
-
 def diabetes() -> Tasks:
     """Huber losses on scikit-learn's diabetes data, standardised, with an intercept: 442 patients in four quarters of the body mass index."""
     try:
@@ -97,4 +93,4 @@ def logistic(seed: int) -> Tasks:
     return LogisticTasks(A, np.where(labels, 1.0, -1.0))
 
 
-__all__ = ["METHODS", "THEOREMS", "Run", "diabetes", "farthest", "logistic", "prepare"]
+__all__ = ["METHODS", "THEOREMS", "Run", "diabetes", "logistic", "prepare"]

@@ -18,7 +18,7 @@ from minimax_opt.solvers.base import Target
 from minimax_opt.solvers.softmax_gd import SoftmaxGD
 from minimax_opt.theory import minibatch as theory
 from minimax_opt.theory.batch_model import NoiseTradeOff, expected_batch
-from minimax_opt.theory.confidence import mean_interval
+from minimax_opt.theory.confidence import bounded_mean_interval
 from minimax_opt.theory.minibatch_methods import batch_descent_bound, batch_descent_step_size, stochastic_ascent_bound
 
 START = np.array([0.5, 0.5])
@@ -64,15 +64,16 @@ def _unbiased(draws: int, seed: int) -> dict[str, Any]:
     weights = respond(problem.tasks(x), Simplex(), smoothing=s)
     return {
         "steps": {"mean": steps.mean(0).tolist(), "draws": draws},
-        "intervals": [mean_interval(steps[:, i], low[i], high[i], level=_level(2)) for i in range(2)],
+        "intervals": [_ends(steps[:, i], low[i], high[i], 2) for i in range(2)],
         "batch_gradient": _expected(problem, x, size, s).gradient.tolist(),
         "gradient": (weights @ problem.tasks.A).tolist(),
     }
 
 
-def _level(claims: int) -> float:
-    """The level of one of `claims` intervals of a claim: four claims are random, and share 0.1 %."""
-    return 1.0 - (1.0 - SURE) / (4 * claims)
+def _ends(values: Host, low: float, high: float, intervals: int) -> list[float]:
+    """One of `intervals` intervals for the means that a claim is about: four claims are random, and share 0.1 %."""
+    _, below, above = bounded_mean_interval(values, low, high, confidence=1.0 - (1.0 - SURE) / (4 * intervals))
+    return [below, above]
 
 
 def _expected(problem: NoiseTradeOff, x: Host, batch_size: int, smoothing: float) -> Any:
@@ -131,12 +132,12 @@ def _floor(sizes: list[int], points: int, runs: int, horizon: int, seed: int) ->
             ]
             seeds = range(seed, seed + runs)
             excess = [excess_of_runs(problem, "softmax-gd", option, horizon, seeds) for option in options]
-            level = _level(2 * points * len(sizes))
+            intervals = 2 * points * len(sizes)
             curve = {
                 "batch_size": size,
                 "rule": rule,
                 "excess": [runs_at.tolist() for runs_at in excess],
-                "lower": [mean_interval(runs_at, 0.0, problem.worst_excess, level=level)[0] for runs_at in excess],
+                "lower": [_ends(runs_at, 0.0, problem.worst_excess, intervals)[0] for runs_at in excess],
                 "bound": batch_descent_bound(step_size=steps, **noise).tolist(),
                 "least_smoothing": theory.least_smoothing(loss_noise=problem.noise, batch_size=size, n_tasks=problem.n_tasks),
             }
@@ -168,7 +169,7 @@ def _needed(runs: int, horizon: int, seed: int) -> dict[str, Any]:
     excess = excess_of_runs(problem, "softmax-gd", options, horizon, range(seed, seed + runs), domain=edge, x0=x0)
     bound, noise = batch_descent_bound(step_size=step, **constants), {"loss_noise": problem.noise, "batch_size": size}
     bias = theory.batch_bias(smoothing=s, n_tasks=problem.n_tasks, **noise)
-    interval = mean_interval(excess, 0.0, problem.price, level=_level(1))
+    interval = _ends(excess, 0.0, problem.price, 1)
     return {"interval": interval, "bound": bound, "without": bound - bias + s * float(np.log(problem.n_tasks)), "runs": runs}
 
 
@@ -181,7 +182,7 @@ def _ascent(runs: int, horizon: int, seed: int) -> dict[str, Any]:
     excess = excess_of_runs(problem, "descent-ascent", options, horizon, range(seed, seed + runs))
     shape: dict[str, Any] = {"n_tasks": problem.n_tasks, "batch_size": size, "spread": problem.spread, "horizon": horizon}
     bound = stochastic_ascent_bound(lipschitz=constants["lipschitz"], radius=constants["radius"], **shape)
-    interval = mean_interval(excess, 0.0, problem.worst_excess, level=_level(1))
+    interval = _ends(excess, 0.0, problem.worst_excess, 1)
     return {"interval": interval, "mean": float(excess.mean()), "bound": bound, "horizon": horizon, "runs": runs}
 
 

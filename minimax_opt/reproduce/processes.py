@@ -49,7 +49,7 @@ def run_experiments(
     Notes
     -----
     A process that dies is an outcome with an error. Ctrl-C ends the processes and goes on as KeyboardInterrupt; results that were
-    saved stay.
+    saved stay. They also end where this process is killed.
     """
     if processes == 0:
         for experiment in experiments:
@@ -85,6 +85,7 @@ def _start(experiment: Experiment, job: Job) -> tuple[Connection, SpawnProcess]:
 def _work(connection: Connection, experiment: Experiment, job: Job) -> None:
     """What a new process does."""
     signal.signal(signal.SIGTERM, _leave)
+    threading.Thread(target=_follow_parent, daemon=True).start()
     connection.send(perform(experiment, job))
 
 
@@ -92,10 +93,18 @@ def _leave(*_: Any) -> None:
     raise SystemExit(1)  # runs what stands in `finally`: no half-written file stays
 
 
+def _follow_parent() -> None:
+    """End this process when its parent is gone: one that is killed cannot end it, and a new run would meet it at work."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _collect(connection: Connection, experiment: Experiment, process: SpawnProcess) -> Outcome:
     try:
         outcome: Outcome = connection.recv()
-    except EOFError:
+    except (EOFError, OSError):  # before it sent anything, or in the midst
         process.join()
         error = f"its process ended with exit code {process.exitcode}, before it could say why"
         outcome = Outcome(experiment.name, experiment.title, error=error)

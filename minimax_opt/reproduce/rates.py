@@ -69,7 +69,7 @@ def _gaps(method: str, b: float, x0: float, horizons: Array) -> list[float]:
     found = []
     for T in horizons:
         run = prepare(method, horizon=int(T), radius=x0, n_tasks=2, constants=constants, spread=1.0)
-        found.append(list(run.values(tasks, start, int(T)))[-1][0])
+        found.append(run.values(tasks, start, int(T))[0][-1])
     return found
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from minimax_opt.figures.theory_shared_weights import draw_shared_weights
 from minimax_opt.reproduce.experiment import Claim, Experiment
+from minimax_opt.reproduce.laws import compare, law_claim
 from minimax_opt.theory.bayes import bayes_samples
-from minimax_opt.theory.monte_carlo import law_test, mean_interval
 from minimax_opt.theory.shared_weights import average_weights, minimax_weights, ridge_cdf, ridge_excess, shrinkage
 from minimax_opt.theory.simulation import simulate_ridge
 
@@ -33,7 +34,7 @@ def compute(quick: bool, seed: int) -> dict[str, Any]:
             "center": start.center[:2].tolist(),
             "distances": start.distances.tolist(),
             "objective": float(prior @ start.distances**2 / 2),
-            "rows": [_row(tasks[-1], start.center, distance, n, 2000 if quick else 20_000, seed + 10 * index) for n in SAMPLES],
+            "rows": [_row(tasks[-1], start.center, distance, n, 2000 if quick else 20_000, (seed, index)) for n in SAMPLES],
         }
     grid = np.geomspace(0.01, 5.0, 60)
     result["excess"] = grid.tolist()
@@ -48,16 +49,14 @@ def compute(quick: bool, seed: int) -> dict[str, Any]:
     return result
 
 
-def _row(theta: Any, start: Any, distance: float, n: int, trials: int, seed: int) -> dict[str, float]:
+def _row(theta: Any, start: Any, distance: float, n: int, trials: int, seed: tuple[int, int]) -> dict[str, float]:
     """Ridge tuned for `distance`: formula, simulation, distance from the law."""
     setting: Any = {"distance": distance, "noise": NOISE, "dimension": DIMENSION, "n_samples": n}
     excess = simulate_ridge(
-        theta, start, shrinkage=shrinkage(**setting), noise=NOISE, n_samples=n, n_trials=trials, seed=seed + n
+        theta, start, shrinkage=shrinkage(**setting), noise=NOISE, n_samples=n, n_trials=trials, seed=(*seed, n)
     )
-    mean = mean_interval(excess, CONFIDENCE)
-    law = law_test(excess, lambda e: ridge_cdf(e, **setting, tuned_for=distance), CONFIDENCE)
-    row = {"n": n, "formula": ridge_excess(**setting, tuned_for=distance), "mean": mean.mean, "low": mean.low, "high": mean.high}
-    return {**row, "law_distance": law.distance, "law_band": law.band}
+    formula = ridge_excess(**setting, tuned_for=distance)
+    return {"n": n, **compare(excess, formula, partial(ridge_cdf, **setting, tuned_for=distance), CONFIDENCE)}
 
 
 def claims(result: dict[str, Any]) -> list[Claim]:
@@ -65,14 +64,10 @@ def claims(result: dict[str, Any]) -> list[Claim]:
     average, minimax = (result["starts"][name] for name in ("average", "minimax"))
     radius, far = max(minimax["distances"]), max(average["distances"])
     laws = [
-        Claim(
-            f"(B) E excess = 1/(1/D^2 + n/(d sigma^2)), and its law, of the rare task from the {name} weights, n = {SAMPLES}",
-            ", ".join(f"{row['formula']:.4f}" for row in result["starts"][name]["rows"]),
-            ", ".join(f"[{row['low']:.4f}, {row['high']:.4f}]" for row in result["starts"][name]["rows"]),
-            all(
-                row["low"] <= row["formula"] <= row["high"] and row["law_distance"] <= row["law_band"]
-                for row in result["starts"][name]["rows"]
-            ),
+        law_claim(
+            f"(B) E excess = 1/(1/D^2 + n/(d sigma^2)), and its law, of the rare task from the {name} weights, "
+            f"n = {', '.join(map(str, SAMPLES))}",
+            result["starts"][name]["rows"],
         )
         for name in ("average", "minimax")
     ]

@@ -45,8 +45,8 @@ class SoftmaxGD(Solver):
               x \leftarrow prox_h\big(x - \eta (\textstyle\sum_k w_k \nabla f_k(x) + \nabla r(x)), \eta\big)
 
     with the softmax w_k proportional to q_k exp(f_k(x)/s) on the simplex: gradient descent on the smoothed worst case. This is
-    the natural reading of the name of Algorithm 1 of Wang et al. (NeurIPS 2023): its step rule, temperature and batch handling
-    are not public, so they are options here. It is the plainest method, not the fastest: see :class:`Accelerated`.
+    the natural reading of the name of Algorithm 1 of Wang et al. (NeurIPS 2023), whose full text was not available to us: step
+    rule, smoothing and batch handling are options here. It is the plainest method, not the fastest: see :class:`Accelerated`.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minimax_opt.arrays import Host
-from minimax_opt.theory.values import at_least, plain
+from minimax_opt.theory.checked import plain, real
 
 
 def bayes_excess(*, distance: Any, noise: Any, dimension: Any, n_samples: Any) -> Any:
@@ -39,7 +39,7 @@ def bayes_excess(*, distance: Any, noise: Any, dimension: Any, n_samples: Any) -
 
 
 def bayes_samples(*, distance: Any, noise: Any, dimension: Any, excess: Any) -> Any:
-    """D sigma^2 (1/eps - 1/D^2)_+: fewer samples cannot bring the expected excess to eps (C4, B).
+    """No learner brings the expected excess to eps with fewer samples than d sigma^2 (1/eps - 1/D^2)_+ (C4, B).
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def bayes_samples(*, distance: Any, noise: Any, dimension: Any, excess: Any) -> 
     >>> round(bayes_samples(distance=1.0, noise=0.5, dimension=198, excess=0.12), 6)
     363.0
     """
-    eps = at_least("excess", excess, 0.0, strict=True)
+    eps = real("excess", excess)
     D, sigma, d, _ = _arguments(distance, noise, dimension, 0.0)
     return plain(d * sigma**2 * np.maximum(1.0 / eps - 1.0 / D**2, 0.0))
 
@@ -105,7 +105,7 @@ def minimax_samples(*, distance: float, noise: float, dimension: int, excess: An
     >>> bool(330 < minimax_samples(distance=1.0, noise=0.5, dimension=198, excess=0.12) < 363)
     True
     """
-    eps = at_least("excess", excess, 0.0, strict=True)
+    eps = real("excess", excess)
     D, sigma, d, _ = _arguments(distance, noise, dimension, 0.0)
     shrinkage, outside = _shrinkages(float(D), float(d))
     samples = d * sigma**2 * (1.0 / (eps[..., None] + outside) - 1.0 / (shrinkage * D**2))
@@ -143,8 +143,8 @@ def _shrinkages(D: float, d: float) -> tuple[Host, Host]:
 
 
 def _arguments(distance: Any, noise: Any, dimension: Any, n_samples: Any) -> tuple[Host, Host, Host, Host]:
-    D, sigma = at_least("distance", distance, 0.0, strict=True), at_least("noise", noise, 0.0, strict=True)
-    return D, sigma, at_least("dimension", dimension, 1.0), at_least("n_samples", n_samples, 0.0)
+    D, sigma = real("distance", distance), real("noise", noise)
+    return D, sigma, real("dimension", dimension, 1.0, strict=False), real("n_samples", n_samples, strict=False)
 
 
 __all__ = ["bayes_excess", "bayes_samples", "minimax_excess", "minimax_samples", "one_step_excess"]

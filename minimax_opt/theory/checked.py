@@ -1,4 +1,4 @@
-"""The arguments of the bounds, checked: numbers or arrays of numbers that NumPy broadcasts."""
+"""The arguments of the formulas, checked: real numbers or arrays of them, of any shapes that NumPy broadcasts."""
 
 from __future__ import annotations
 
@@ -6,37 +6,43 @@ from typing import Any
 
 import numpy as np
 
+from minimax_opt import checks
+from minimax_opt.arrays import Host, to_host
 
-def real(name: str, value: Any, low: float = 0.0, *, strict: bool = True) -> Any:
-    """A finite number > `low` (>= where not strict), or an array of such numbers.
+
+def real(name: str, value: Any, low: float = 0.0, *, strict: bool = True) -> Host:
+    """A finite number > `low` (>= where not strict), or an array of such numbers, as float64.
 
     Raises
     ------
+    TypeError
+        For what is no real number, naming the argument.
     ValueError
-        For anything else, naming the argument.
+        For a number out of range, naming the argument.
 
     Examples
     --------
     >>> real("radius", [1, 2]).tolist()
     [1.0, 2.0]
     """
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        array = np.asarray(np.nan)
-    if not (np.isfinite(array).all() and ((array > low) if strict else (array >= low)).all()) or isinstance(value, bool):
+    rule = f"`{name}` must be a number or an array"
+    if isinstance(value, bool):
+        raise TypeError(f"{rule} of real numbers, got {value!r}.")
+    array = to_host(checks.real_array(rule, value))
+    short = array <= low if strict else array < low
+    if not np.isfinite(array).all() or short.any():
         raise ValueError(
             f"`{name}` must be a finite number {'>' if strict else '>='} {low:g}, or an array of such, got {value!r}."
         )
     return array
 
 
-def count(name: str, value: Any, low: int = 1) -> Any:
-    """A whole number >= `low`, or an array of such, as floats.
+def count(name: str, value: Any, low: int = 1) -> Host:
+    """A whole number >= `low`, or an array of such, as float64.
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         For anything else, naming the argument.
 
     Examples
@@ -44,10 +50,7 @@ def count(name: str, value: Any, low: int = 1) -> Any:
     >>> float(count("horizon", 10))
     10.0
     """
-    try:
-        array = real(name, value, low, strict=False)
-    except ValueError:
-        array = np.asarray(np.nan)
+    array = real(name, value, low, strict=False)
     if not (array == np.round(array)).all():
         raise ValueError(f"`{name}` must be a whole number >= {low}, or an array of such, got {value!r}.")
     return array

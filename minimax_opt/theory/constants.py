@@ -62,7 +62,7 @@ class Parts(NamedTuple):
     spread: Host
 
 
-def constants(tasks: Tasks, center: Any, radius: float) -> Constants:
+def constants_on_ball(tasks: Tasks, center: Any, radius: float) -> Constants:
     """L, G and D over the ball B(center, radius).
 
     Parameters
@@ -88,7 +88,7 @@ def constants(tasks: Tasks, center: Any, radius: float) -> Constants:
     --------
     >>> from minimax_opt import LeastSquaresTasks
     >>> tasks = LeastSquaresTasks([[[1.0]], [[2.0]]], [[0.0], [2.0]])  # x^2 and (2x - 2)^2
-    >>> [round(c, 9) for c in constants(tasks, [0.0], 1.0)]
+    >>> [round(c, 9) for c in constants_on_ball(tasks, [0.0], 1.0)]
     [8.0, 16.0, 14.0]
     """
     tasks = tasks.double()
@@ -134,18 +134,21 @@ def radius_bound(x0: Any, x: Any, *, gap: float, strong_convexity: float) -> flo
 
 
 def _lengths(parts: Parts, r: float) -> Host:
-    """A bound on the gradients of every task."""
-    near = _norms(parts.at) + parts.wrong + _times(parts.smoothness, r)
-    return np.minimum(near, _norms(parts.middle) + parts.spread)
+    """A bound on the gradients of every task, the better one of two."""
+    return np.minimum(*_radii(parts, r))
+
+
+def _radii(parts: Parts, r: float) -> tuple[Host, Host]:
+    """Two bounds on the gradients: from those at the centre of the ball, and from the ranges of the rows' derivatives."""
+    return _norms(parts.at) + parts.wrong + _times(parts.smoothness, r), _norms(parts.middle) + parts.spread
 
 
 def _many(parts: Parts, r: float) -> Constants:
-    """For many tasks: the differences of their gradients lie within twice the radius of a ball round their mean."""
-    lengths, moved = (
-        _lengths(parts, r),
-        _lengths(parts._replace(at=parts.at - parts.at.mean(0), middle=parts.middle - parts.middle.mean(0)), r),
-    )
-    return Constants(float(parts.smoothness.max()), float(lengths.max()), 2.0 * float(min(lengths.max(), moved.max())))
+    """For many tasks: D is twice the radius of one ball that holds all gradients, round the mean of `at`, of `middle`, or 0."""
+    lengths = _lengths(parts, r)
+    moved = parts._replace(at=parts.at - parts.at.mean(0), middle=parts.middle - parts.middle.mean(0))
+    radius = min(lengths.max(), *(radii.max() for radii in _radii(moved, r)))
+    return Constants(float(parts.smoothness.max()), float(lengths.max()), 2.0 * float(radius))
 
 
 def _combine(parts: Parts, differences: Host | None, r: float) -> Constants:
@@ -242,4 +245,4 @@ def _times(smoothness: Host, r: float) -> Host:
     return smoothness * r if r > 0 else np.zeros_like(smoothness)
 
 
-__all__ = ["Constants", "constants", "radius_bound"]
+__all__ = ["Constants", "constants_on_ball", "radius_bound"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minimax_opt import checks
-from minimax_opt.theory.values import at_least, plain
+from minimax_opt.theory.checked import plain, real
 
 
 def least_squares_excess(*, residual: Any, noise: Any, rank: int, n_samples: Any) -> Any:
@@ -61,7 +61,7 @@ def least_squares_samples(*, residual: Any, noise: Any, rank: int, excess: Any) 
     >>> least_squares_samples(residual=0.08257, noise=0.5, rank=2, excess=0.12)
     21.0
     """
-    b, variance, rank, eps = _arguments(residual, noise, rank, at_least("excess", excess, 0.0, strict=True))
+    b, variance, rank, eps = _arguments(residual, noise, rank, real("excess", excess))
     with np.errstate(divide="ignore"):
         return plain(
             np.where(eps > b, np.ceil((1 - 1e-12) * (rank + 1 + rank * (variance + b) / np.maximum(eps - b, 0.0))), np.inf)
@@ -92,16 +92,16 @@ def least_squares_cdf(excess: Any, *, residual: Any, noise: Any, rank: int, n_sa
     """
     from scipy.special import fdtr
 
-    b, variance, rank, n = _arguments(residual, noise, rank, at_least("n_samples", n_samples, rank))
-    e = at_least("excess", excess, -np.inf)
+    b, variance, rank, n = _arguments(residual, noise, rank, real("n_samples", n_samples, rank, strict=False))
+    e = real("excess", excess, -np.inf)
     spare = n - rank + 1.0
     return plain(fdtr(rank, spare, np.maximum(e - b, 0.0) * spare / (rank * (variance + b))))
 
 
 def _arguments(residual: Any, noise: Any, rank: int, last: Any) -> tuple[Any, Any, int, Any]:
     """b, sigma^2, r and the last argument, checked."""
-    b, sigma = at_least("residual", residual, 0.0), at_least("noise", noise, 0.0, strict=True)
-    return b, sigma**2, checks.integer("rank", rank, 1), at_least("n_samples", last, 0.0)
+    b, sigma = real("residual", residual, strict=False), real("noise", noise)
+    return b, sigma**2, checks.integer("rank", rank, 1), real("n_samples", last, strict=False)
 
 
 __all__ = ["least_squares_cdf", "least_squares_excess", "least_squares_samples"]

@@ -9,8 +9,8 @@ import numpy as np
 
 from minimax_opt import checks
 from minimax_opt.arrays import Host
+from minimax_opt.theory.checked import plain, real
 from minimax_opt.theory.representation import span
-from minimax_opt.theory.values import at_least, plain
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def residual_bound(*, gauge: Any, outside: Any, worst: Any) -> Any:
     >>> residual_bound(gauge=2.0, outside=0.5, worst=0.1)
     0.65
     """
-    g, perp, b = (at_least(name, value, 0.0) for name, value in (("gauge", gauge), ("outside", outside), ("worst", worst)))
+    g, perp, b = (real(name, value, strict=False) for name, value in (("gauge", gauge), ("outside", outside), ("worst", worst)))
     return plain(g**2 * b + perp**2)
 
 

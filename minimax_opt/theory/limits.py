@@ -65,7 +65,7 @@ LIMITS = (
         lambda eps, n: 0 * n + eps ** (-2 / 3),
         lambda eps, n: 0 * n + eps ** (-2 / 3),
         True,
-        "Karmarkar, O'Carroll and Sidford (2026); Kornowski and Shamir, arXiv 2412.06990",
+        "Karmarkar, O'Carroll and Sidford, arXiv 2601.02347 (2026); Kornowski and Shamir, arXiv 2412.06990",
     ),
     Limit(
         "one function at a time",

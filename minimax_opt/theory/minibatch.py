@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from minimax_opt import checks
+from minimax_opt.theory.checked import count, plain, real
 
 
-def batch_inflation(*, loss_noise: Any, batch_size: Any, smoothing: Any, n_tasks: int) -> Any:
+def batch_inflation(*, loss_noise: Any, batch_size: Any, smoothing: Any, n_tasks: Any) -> Any:
     r"""(N1) F^B_s - F_s, which is >= 0, is at most this: batches make the smoothed worst case look worse.
 
     .. math:: 0 \le F^B_s(x) - F_s(x) \le \min\{\nu^2/(2 B s),\; \nu\sqrt{2 \ln K/B}\}
@@ -32,7 +33,7 @@ def batch_inflation(*, loss_noise: Any, batch_size: Any, smoothing: Any, n_tasks
     ----------
     loss_noise, batch_size, smoothing : float or array
         nu, B and s; they broadcast.
-    n_tasks : int
+    n_tasks : int or array
         K.
 
     Examples
@@ -40,11 +41,11 @@ def batch_inflation(*, loss_noise: Any, batch_size: Any, smoothing: Any, n_tasks
     >>> batch_inflation(loss_noise=1.0, batch_size=64, smoothing=0.125, n_tasks=10)
     0.0625
     """
-    variance, s, log_K = _variance(loss_noise, batch_size), positive("smoothing", smoothing), log_tasks(n_tasks)
+    variance, s, log_K = _variance(loss_noise, batch_size), real("smoothing", smoothing), np.log(count("n_tasks", n_tasks))
     return plain(np.minimum(variance / (2 * s), np.sqrt(2 * variance * log_K)))
 
 
-def batch_bias(*, loss_noise: Any, batch_size: Any, smoothing: Any, n_tasks: int) -> Any:
+def batch_bias(*, loss_noise: Any, batch_size: Any, smoothing: Any, n_tasks: Any) -> Any:
     r"""(N1) F^B_s - F, which is >= 0, is at most this: inflation and smoothing together.
 
     .. math:: 0 \le F^B_s(x) - F(x) \le s' \ln K + \nu^2/(2 B s'), \qquad s' = \max\{s, \nu/\sqrt{2 B \ln K}\}
@@ -55,7 +56,7 @@ def batch_bias(*, loss_noise: Any, batch_size: Any, smoothing: Any, n_tasks: int
     ----------
     loss_noise, batch_size, smoothing : float or array
         nu, B and s; they broadcast.
-    n_tasks : int
+    n_tasks : int or array
         K.
 
     Examples
@@ -64,34 +65,48 @@ def batch_bias(*, loss_noise: Any, batch_size: Any, smoothing: Any, n_tasks: int
     >>> batch_bias(smoothing=1e-9, **constants) == noise_floor(**constants) < batch_bias(smoothing=1.0, **constants)
     True
     """
-    variance, s, log_K = _variance(loss_noise, batch_size), positive("smoothing", smoothing), log_tasks(n_tasks)
+    variance, s, log_K = _variance(loss_noise, batch_size), real("smoothing", smoothing), np.log(count("n_tasks", n_tasks))
     above = s * log_K + variance / (2 * s)
     return plain(np.where(2 * log_K * s**2 >= variance, above, np.sqrt(2 * variance * log_K)))
 
 
-def least_smoothing(*, loss_noise: Any, batch_size: Any, n_tasks: int) -> Any:
+def least_smoothing(*, loss_noise: Any, batch_size: Any, n_tasks: Any) -> Any:
     r"""(N2) The best smoothing for batches of B is at least :math:`\nu/\sqrt{2 B \ln K}`; inf for one task, which needs no maximum.
 
     Below it F^B_s is no closer to F by our bound, its gradient less smooth and noisier.
+
+    Parameters
+    ----------
+    loss_noise, batch_size : float or array
+        nu and B; they broadcast.
+    n_tasks : int or array
+        K.
 
     Examples
     --------
     >>> round(least_smoothing(loss_noise=1.0, batch_size=50, n_tasks=10), 4)
     0.0659
     """
-    variance, log_K = _variance(loss_noise, batch_size), log_tasks(n_tasks)
-    return plain(np.sqrt(variance / (2 * log_K))) if log_K > 0 else plain(np.full_like(variance, math.inf))
+    with np.errstate(divide="ignore"):
+        return plain(np.sqrt(_variance(loss_noise, batch_size) / (2 * np.log(count("n_tasks", n_tasks)))))
 
 
-def noise_floor(*, loss_noise: Any, batch_size: Any, n_tasks: int) -> Any:
+def noise_floor(*, loss_noise: Any, batch_size: Any, n_tasks: Any) -> Any:
     r"""(N2) What weights from the same batch may cost however long one trains: :math:`\nu\sqrt{2 \ln K/B}`.
+
+    Parameters
+    ----------
+    loss_noise, batch_size : float or array
+        nu and B; they broadcast.
+    n_tasks : int or array
+        K.
 
     Examples
     --------
     >>> round(noise_floor(loss_noise=1.0, batch_size=50, n_tasks=10), 4)
     0.3035
     """
-    return plain(np.sqrt(2 * _variance(loss_noise, batch_size) * log_tasks(n_tasks)))
+    return plain(np.sqrt(2 * _variance(loss_noise, batch_size) * np.log(count("n_tasks", n_tasks))))
 
 
 def rare_task_smoothing(*, excess: float, loss_noise: Any, batch_size: Any, n_tasks: int) -> float:
@@ -107,7 +122,7 @@ def rare_task_smoothing(*, excess: float, loss_noise: Any, batch_size: Any, n_ta
         nu_k.
     batch_size : float or array, shape (K,)
         B_k, the samples of each task in a batch; the rarest task decides. Not 0: a task that is absent has no loss to smooth.
-    n_tasks : int
+    n_tasks : int or array
         K.
 
     Examples
@@ -117,12 +132,12 @@ def rare_task_smoothing(*, excess: float, loss_noise: Any, batch_size: Any, n_ta
     >>> rare_task_smoothing(excess=0.1, loss_noise=1.0, batch_size=[500, 200], n_tasks=2)
     0.0
     """
-    excess, log_K = checks.number("excess", excess, 0.0, strict=True), log_tasks(n_tasks)
+    excess, log_K = checks.number("excess", excess, 0.0, strict=True), np.log(count("n_tasks", n_tasks))
     variance = float(np.max(_variance(loss_noise, batch_size)))
     return 0.0 if math.sqrt(2 * variance * log_K) <= excess else variance / (2 * excess)
 
 
-def independent_weights_bias(*, diameter: Any, loss_noise: Any, batch_size: Any, smoothing: Any, n_tasks: int) -> Any:
+def independent_weights_bias(*, diameter: Any, loss_noise: Any, batch_size: Any, smoothing: Any, n_tasks: Any) -> Any:
     r"""(N3) Weights from one batch, gradients from another, both at x: the mean step misses grad F_s by at most this in norm.
 
     .. math:: \big|E \textstyle\sum_k \hat w'_k \nabla \hat f_k - \nabla F_s\big|
@@ -132,7 +147,7 @@ def independent_weights_bias(*, diameter: Any, loss_noise: Any, batch_size: Any,
     ----------
     diameter, loss_noise, batch_size, smoothing : float or array
         D (at most 2G), nu, B and s; they broadcast.
-    n_tasks : int
+    n_tasks : int or array
         K.
 
     Notes
@@ -144,13 +159,13 @@ def independent_weights_bias(*, diameter: Any, loss_noise: Any, batch_size: Any,
     >>> [round(independent_weights_bias(diameter=2.0, loss_noise=1.0, batch_size=B, smoothing=1.0, n_tasks=2), 5) for B in (100, 1000)]
     [0.04773, 0.00477]
     """
-    D, s = nonnegative("diameter", diameter), positive("smoothing", smoothing)
-    first = np.sqrt(2 * math.log(2 * _tasks(n_tasks)) * _variance(loss_noise, batch_size)) / (2 * s)
+    D, s = real("diameter", diameter, strict=False), real("smoothing", smoothing)
+    first = np.sqrt(2 * np.log(2 * count("n_tasks", n_tasks)) * _variance(loss_noise, batch_size)) / (2 * s)
     second = largest_square(loss_noise, batch_size, n_tasks) / (2 * s**2)
     return plain(D * np.minimum(1.0, np.minimum(first, second)))
 
 
-def same_batch_bias(*, diameter: Any, gradient_noise: Any, loss_noise: Any, batch_size: Any, smoothing: Any, n_tasks: int) -> Any:
+def same_batch_bias(*, diameter: Any, gradient_noise: Any, loss_noise: Any, batch_size: Any, smoothing: Any, n_tasks: Any) -> Any:
     r"""(N3') Weights and gradients from the same batch: the mean step, grad F^B_s, misses grad F_s by at most this in norm.
 
     :func:`independent_weights_bias` plus :math:`\gamma \nu \sqrt{2 (1 + \ln 2K)}/(B s)`, for the weights and gradients of one batch
@@ -160,7 +175,7 @@ def same_batch_bias(*, diameter: Any, gradient_noise: Any, loss_noise: Any, batc
     ----------
     diameter, gradient_noise, loss_noise, batch_size, smoothing : float or array
         D, gamma, nu, B and s; they broadcast.
-    n_tasks : int
+    n_tasks : int or array
         K.
 
     Examples
@@ -169,54 +184,20 @@ def same_batch_bias(*, diameter: Any, gradient_noise: Any, loss_noise: Any, batc
     >>> round(same_batch_bias(gradient_noise=1.0, **constants) - independent_weights_bias(**constants), 5)
     0.02185
     """
-    gamma, B, s = (
-        nonnegative("gradient_noise", gradient_noise),
-        positive("batch_size", batch_size),
-        positive("smoothing", smoothing),
-    )
     noise = {"loss_noise": loss_noise, "batch_size": batch_size, "n_tasks": n_tasks}
-    joint = gamma * np.sqrt(largest_square(**noise) / B) / s
+    gamma, s = real("gradient_noise", gradient_noise, strict=False), real("smoothing", smoothing)
+    joint = gamma * np.sqrt(largest_square(**noise) / real("batch_size", batch_size)) / s
     return plain(independent_weights_bias(diameter=diameter, smoothing=smoothing, **noise) + joint)
 
 
-def largest_square(loss_noise: Any, batch_size: Any, n_tasks: int) -> Any:
+def largest_square(loss_noise: Any, batch_size: Any, n_tasks: Any) -> Any:
     """E max_k (hat f_k - f_k)^2 <= 2 (1 + ln 2K) nu^2/B."""
-    return 2 * (1 + math.log(2 * _tasks(n_tasks))) * _variance(loss_noise, batch_size)
+    return 2 * (1 + np.log(2 * count("n_tasks", n_tasks))) * _variance(loss_noise, batch_size)
 
 
 def _variance(loss_noise: Any, batch_size: Any) -> Any:
     """nu^2/B, that of a batch mean."""
-    return positive("loss_noise", loss_noise) ** 2 / positive("batch_size", batch_size)
-
-
-def _tasks(n_tasks: int) -> int:
-    return checks.integer("n_tasks", n_tasks, 1)
-
-
-def log_tasks(n_tasks: int) -> float:
-    """The logarithm of K, checked."""
-    return math.log(_tasks(n_tasks))
-
-
-def nonnegative(name: str, value: Any) -> Any:
-    """`value` as floats >= 0, shape () or (m,)."""
-    array = np.asarray(checks.number_or_vector(name, value), dtype=float)
-    if not np.all(np.isfinite(array) & (array >= 0)):
-        raise ValueError(f"`{name}` must be finite and >= 0, got {value!r}.")
-    return array
-
-
-def positive(name: str, value: Any) -> Any:
-    """`value` as floats > 0, shape () or (m,)."""
-    array = nonnegative(name, value)
-    if not np.all(array > 0):
-        raise ValueError(f"`{name}` must be > 0, got {value!r}.")
-    return array
-
-
-def plain(value: Any) -> Any:
-    """A float where there is one number."""
-    return float(value) if np.ndim(value) == 0 else value
+    return real("loss_noise", loss_noise) ** 2 / real("batch_size", batch_size)
 
 
 __all__ = [
@@ -225,11 +206,7 @@ __all__ = [
     "independent_weights_bias",
     "largest_square",
     "least_smoothing",
-    "log_tasks",
     "noise_floor",
-    "nonnegative",
-    "plain",
-    "positive",
     "rare_task_smoothing",
     "same_batch_bias",
 ]

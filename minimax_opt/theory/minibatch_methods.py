@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from minimax_opt.theory.minibatch import batch_bias, largest_square, log_tasks, nonnegative, plain, positive
+from minimax_opt.theory.checked import count, plain, real
+from minimax_opt.theory.minibatch import batch_bias, largest_square
+from minimax_opt.theory.smoothing import curvature
 
 
 def gradient_deviation(
-    *, lipschitz: Any, gradient_noise: Any, loss_noise: Any, batch_size: Any, smoothing: Any, n_tasks: int
+    *, lipschitz: Any, gradient_noise: Any, loss_noise: Any, batch_size: Any, smoothing: Any, n_tasks: Any
 ) -> Any:
     r"""(N2) The root mean squared deviation of the same-batch gradient from its mean is at most this.
 
@@ -24,7 +26,7 @@ def gradient_deviation(
     ----------
     lipschitz, gradient_noise, loss_noise, batch_size, smoothing : float or array
         G, gamma, nu, B and s; they broadcast.
-    n_tasks : int
+    n_tasks : int or array
         K.
 
     Examples
@@ -33,8 +35,8 @@ def gradient_deviation(
     >>> [round(gradient_deviation(batch_size=B, smoothing=0.5, **constants), 3) for B in (1, 100)]
     [1.0, 0.348]
     """
-    G, gamma = positive("lipschitz", lipschitz), nonnegative("gradient_noise", gradient_noise)
-    s, B = positive("smoothing", smoothing), positive("batch_size", batch_size)
+    G, gamma = real("lipschitz", lipschitz), real("gradient_noise", gradient_noise, strict=False)
+    s, B = real("smoothing", smoothing), real("batch_size", batch_size)
     return plain(np.minimum(G, gamma / np.sqrt(B) + G * np.sqrt(largest_square(loss_noise, batch_size, n_tasks)) / s))
 
 
@@ -49,7 +51,7 @@ def batch_descent_bound(
     gradient_noise: Any,
     loss_noise: Any,
     batch_size: Any,
-    n_tasks: int,
+    n_tasks: Any,
 ) -> Any:
     r"""(N2) E F(mean of x_0 ... x_{T-1}) - F* of ``softmax-gd`` with weights from the same batch and the fixed step eta.
 
@@ -64,7 +66,7 @@ def batch_descent_bound(
     ----------
     horizon, step_size, smoothing, smoothness, lipschitz, radius, gradient_noise, loss_noise, batch_size : float or array
         T, eta, s, L, G, R = |x_0 - x*|, gamma, nu and B; they broadcast.
-    n_tasks : int
+    n_tasks : int or array
         K.
 
     Notes
@@ -78,8 +80,8 @@ def batch_descent_bound(
     >>> round(batch_descent_bound(horizon=10_000, step_size=eta, smoothing=0.1, batch_size=100, **constants), 3)
     0.129
     """
-    T, eta, R = positive("horizon", horizon), positive("step_size", step_size), nonnegative("radius", radius)
-    G, beta = positive("lipschitz", lipschitz), _curvature(smoothness, lipschitz, smoothing)
+    T, eta, R = real("horizon", horizon), real("step_size", step_size), real("radius", radius, strict=False)
+    G, beta = real("lipschitz", lipschitz), curvature(smoothness=smoothness, lipschitz=lipschitz, smoothing=smoothing)
     noise = {"loss_noise": loss_noise, "batch_size": batch_size, "smoothing": smoothing, "n_tasks": n_tasks}
     sigma = gradient_deviation(lipschitz=lipschitz, gradient_noise=gradient_noise, **noise)
     room = 1 / eta - beta
@@ -99,7 +101,7 @@ def batch_descent_step_size(
     gradient_noise: Any,
     loss_noise: Any,
     batch_size: Any,
-    n_tasks: int,
+    n_tasks: Any,
 ) -> Any:
     r"""(N2) The better by :func:`batch_descent_bound` of the steps :math:`R/(G\sqrt T)` and :math:`1/(\beta + \sigma\sqrt T/R)`.
 
@@ -114,10 +116,10 @@ def batch_descent_step_size(
     """
     constants: dict[str, Any] = {"smoothness": smoothness, "lipschitz": lipschitz, "gradient_noise": gradient_noise}
     constants.update(loss_noise=loss_noise, batch_size=batch_size, n_tasks=n_tasks)
-    T, R, G = positive("horizon", horizon), positive("radius", radius), positive("lipschitz", lipschitz)
+    T, R, G = real("horizon", horizon), real("radius", radius), real("lipschitz", lipschitz)
     sigma = gradient_deviation(smoothing=smoothing, **{k: v for k, v in constants.items() if k != "smoothness"})
     rough = R / (G * np.sqrt(T))
-    smooth = 1 / (_curvature(smoothness, lipschitz, smoothing) + sigma * np.sqrt(T) / R)
+    smooth = 1 / (curvature(smoothness=smoothness, lipschitz=lipschitz, smoothing=smoothing) + sigma * np.sqrt(T) / R)
     bounds = [
         batch_descent_bound(horizon=horizon, step_size=eta, smoothing=smoothing, radius=radius, **constants)
         for eta in (rough, smooth)
@@ -125,20 +127,21 @@ def batch_descent_step_size(
     return plain(np.where(bounds[0] <= bounds[1], rough, smooth))
 
 
-def stochastic_ascent_bound(*, horizon: Any, lipschitz: Any, radius: Any, spread: Any, n_tasks: int, batch_size: Any = 1) -> Any:
-    r"""(M2) E F(mean of x_0 ... x_{T-1}) - F* of ``descent-ascent`` on mini-batches with the steps of :func:`stochastic_ascent_steps`.
+def stochastic_ascent_bound(*, horizon: Any, lipschitz: Any, radius: Any, spread: Any, n_tasks: Any, batch_size: Any = 1) -> Any:
+    r"""(M2) E F(mean of x_0 ... x_{T-1}) - F* of ``descent-ascent`` on mini-batches.
 
     .. math:: \frac{G_2 R}{\sqrt T} + M \sqrt{\frac{\ln K}{2T}} \Big(1 + \frac{1}{\sqrt B}\Big)
               \;\le\; \frac{G_2 R}{\sqrt T} + M \sqrt{\frac{2 \ln K}{T}}
 
-    It has no floor: the weights move before the batch that they are used on.
+    with the steps of :func:`~minimax_opt.theory.mirror.descent_ascent_steps` for G_2 and M. It has no floor: the weights move before the batch that
+    they are used on.
 
     Parameters
     ----------
     horizon, lipschitz, radius, spread, batch_size : float or array
         T; G_2 with E|sum_k w_k grad hat f_k|^2 <= G_2^2 for all weights; R = |x_0 - x*|; M, the length of an interval that holds the
         losses of all samples of all tasks at x_t (another interval in each step, if need be); B. They broadcast.
-    n_tasks : int
+    n_tasks : int or array
         K.
 
     Examples
@@ -146,28 +149,9 @@ def stochastic_ascent_bound(*, horizon: Any, lipschitz: Any, radius: Any, spread
     >>> round(stochastic_ascent_bound(horizon=10_000, lipschitz=1.0, radius=1.0, spread=1.0, n_tasks=10), 4)
     0.0315
     """
-    T, B = positive("horizon", horizon), positive("batch_size", batch_size)
-    G, R, M = positive("lipschitz", lipschitz), nonnegative("radius", radius), nonnegative("spread", spread)
-    return plain(G * R / np.sqrt(T) + M * np.sqrt(log_tasks(n_tasks) / (2 * T)) * (1 + 1 / np.sqrt(B)))
-
-
-def stochastic_ascent_steps(*, horizon: Any, lipschitz: Any, radius: Any, spread: Any, n_tasks: int) -> tuple[Any, Any]:
-    r"""(M2) The steps :math:`\eta_x = R/(G_2 \sqrt T)` and :math:`\eta_w = \sqrt{8 \ln K/T}/M` of descent and ascent.
-
-    The parameters are those of :func:`stochastic_ascent_bound`, with M > 0.
-
-    Examples
-    --------
-    >>> [round(step, 4) for step in stochastic_ascent_steps(horizon=100, lipschitz=2.0, radius=1.0, spread=1.0, n_tasks=10)]
-    [0.05, 0.4292]
-    """
-    T, G, M = positive("horizon", horizon), positive("lipschitz", lipschitz), positive("spread", spread)
-    return plain(nonnegative("radius", radius) / (G * np.sqrt(T))), plain(np.sqrt(8 * log_tasks(n_tasks) / T) / M)
-
-
-def _curvature(smoothness: Any, lipschitz: Any, smoothing: Any) -> Any:
-    """L + G^2/s, the smoothness of F_s and F^B_s (A3)."""
-    return nonnegative("smoothness", smoothness) + positive("lipschitz", lipschitz) ** 2 / positive("smoothing", smoothing)
+    T, B = real("horizon", horizon), real("batch_size", batch_size)
+    G, R, M = real("lipschitz", lipschitz), real("radius", radius, strict=False), real("spread", spread, strict=False)
+    return plain(G * R / np.sqrt(T) + M * np.sqrt(np.log(count("n_tasks", n_tasks)) / (2 * T)) * (1 + 1 / np.sqrt(B)))
 
 
 __all__ = [
@@ -175,5 +159,4 @@ __all__ = [
     "batch_descent_step_size",
     "gradient_deviation",
     "stochastic_ascent_bound",
-    "stochastic_ascent_steps",
 ]

@@ -17,7 +17,15 @@ from minimax_opt.theory.checked import count, plain, real
 
 
 class Steps(NamedTuple):
-    """eta_x in (unit of x)^2/(unit of the losses), eta_w in 1/(unit of the losses)."""
+    """The steps of descent and ascent.
+
+    Attributes
+    ----------
+    step_size : float or array
+        eta_x, in (unit of x)^2/(unit of the losses).
+    weights_step_size : float or array
+        eta_w, in 1/(unit of the losses).
+    """
 
     step_size: Any
     weights_step_size: Any

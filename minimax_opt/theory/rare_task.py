@@ -9,7 +9,7 @@ import numpy as np
 
 from minimax_opt import checks
 from minimax_opt.arrays import Host
-from minimax_opt.theory.values import at_least, plain
+from minimax_opt.theory.checked import plain, real
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,7 @@ class RareTask:
 
     @property
     def minimax_residual(self) -> float:
-        """T = beta^2 gamma^2/(beta^2 + gamma^2), left of every task by minimax pre-training."""
+        """What minimax pre-training leaves of every task: t = beta^2 gamma^2/(beta^2 + gamma^2) (C3)."""
         return self.switch * self.hard**2
 
     @property
@@ -110,7 +110,7 @@ class RareTask:
         >>> family.raw_residuals(1.0)
         (0.0, 1.0)
         """
-        difference = at_least("noise_difference", noise_difference, -np.inf)
+        difference = real("noise_difference", noise_difference, -np.inf)
         low, high = self.frequent**2, self.hard**2
         kept = np.clip((high - difference) / (low + high), 0.0, 1.0)
         return plain(low * kept), plain(high * (1.0 - kept))

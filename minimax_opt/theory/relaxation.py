@@ -15,6 +15,7 @@ from minimax_opt.tasks.affine import AffineTasks
 from minimax_opt.theory.representation import Representation, Span, lift, residuals, span
 
 FRACTIONAL = 1e-6  # an eigenvalue of a solution that is accurate to about 1e-7 counts as 0 or 1 within this
+DEPENDENT = 1e-8  # columns whose triangular factor has so small a diagonal entry span fewer dimensions than they should
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class MinimaxRepresentation(Representation):
 
     Attributes
     ----------
+    basis, residuals
+        As in :class:`~minimax_opt.theory.representation.Representation`.
     worst : float
         max_k b_k + o_k of the projector.
     relaxed_worst : float
@@ -127,9 +130,11 @@ def _improved(T: Host, start: Host, offsets: Host) -> Host:
     """A stationary point of max_k b_k + o_k over subspaces, from `start`: b depends on the range of B alone, so B (s, r) is free."""
 
     def losses(x: Host) -> tuple[Host, Host]:
-        B = x.reshape(start.shape)
-        heads = np.linalg.solve(B.T @ B, B.T @ T.T).T
-        left = T - heads @ B.T
+        Q, R = np.linalg.qr(x.reshape(start.shape))
+        if not np.abs(np.diag(R)).min() > DEPENDENT * np.abs(R).max():  # a step beyond the bases of r dimensions: refused
+            return np.full(len(T), np.nan), np.full((len(T), x.size), np.nan)
+        inside = T @ Q
+        left, heads = T - inside @ Q.T, np.linalg.solve(R, inside.T).T
         return (left**2).sum(1) + offsets, -2.0 * np.einsum("ki,kj->kij", left, heads).reshape(len(T), -1)
 
     solved = minimize_max(losses, start.ravel(), jac=True, method="sqp", tol=1e-9, max_iter=200)

@@ -10,7 +10,7 @@ import numpy as np
 from minimax_opt import checks
 from minimax_opt.arrays import Host
 from minimax_opt.minimize import minimize_max
-from minimax_opt.theory.values import at_least, plain
+from minimax_opt.theory.checked import plain, real
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def average_weights(task_vectors: Any, prior: Any = None) -> SharedWeights:
     [1.0, 3.0]
     """
     tasks = checks.matrix("task_vectors", task_vectors)
-    p = np.ones(len(tasks)) if prior is None else at_least("prior", checks.vector("prior", prior, len(tasks)), 0.0)
+    p = np.ones(len(tasks)) if prior is None else real("prior", checks.vector("prior", prior, len(tasks)), strict=False)
     if not p.sum() > 0.0:
         raise ValueError("`prior` must have a positive entry.")
     center = p @ tasks / p.sum()
@@ -94,7 +94,7 @@ def minimax_weights(task_vectors: Any, tol: float = 1e-9) -> SharedWeights:
 
 
 def shrinkage(*, distance: Any, noise: Any, dimension: Any, n_samples: Any) -> Any:
-    """S = D^2/(D^2 + d sigma^2/n): how far ridge tuned for the distance D moves from theta_0 towards least squares.
+    """How far ridge tuned for the distance D moves from theta_0 towards least squares: s = D^2/(D^2 + d sigma^2/n) (B).
 
     Parameters
     ----------
@@ -112,8 +112,8 @@ def shrinkage(*, distance: Any, noise: Any, dimension: Any, n_samples: Any) -> A
     >>> shrinkage(distance=1.0, noise=0.5, dimension=8, n_samples=2)
     0.5
     """
-    D, sigma = at_least("distance", distance, 0.0), at_least("noise", noise, 0.0, strict=True)
-    d, n = at_least("dimension", dimension, 1.0), at_least("n_samples", n_samples, 0.0)
+    D, sigma = real("distance", distance, strict=False), real("noise", noise)
+    d, n = real("dimension", dimension, 1.0, strict=False), real("n_samples", n_samples, strict=False)
     return plain(n * D**2 / (n * D**2 + d * sigma**2))
 
 
@@ -140,9 +140,13 @@ def ridge_excess(*, distance: Any, tuned_for: Any, noise: Any, dimension: Any, n
     """
     s, n = (
         shrinkage(distance=tuned_for, noise=noise, dimension=dimension, n_samples=n_samples),
-        at_least("n_samples", n_samples, 0.0, strict=True),
+        real("n_samples", n_samples),
     )
-    D, sigma, d = at_least("distance", distance, 0.0), at_least("noise", noise, 0.0), at_least("dimension", dimension, 1.0)
+    D, sigma, d = (
+        real("distance", distance, strict=False),
+        real("noise", noise, strict=False),
+        real("dimension", dimension, 1.0, strict=False),
+    )
     return plain((1.0 - s) ** 2 * D**2 + s**2 * d * sigma**2 / n)
 
 
@@ -171,7 +175,7 @@ def ridge_cdf(excess: Any, *, distance: float, tuned_for: float, noise: float, d
     checks.number("tuned_for", tuned_for, 0.0, strict=True)
     s = shrinkage(distance=tuned_for, noise=noise, dimension=dimension, n_samples=n_samples)
     unit = (s * noise) ** 2 / n_samples
-    e = np.maximum(at_least("excess", excess, -np.inf), 0.0)
+    e = np.maximum(real("excess", excess, -np.inf), 0.0)
     return plain(chndtr(e / unit, dimension, ((1.0 - s) * distance) ** 2 / unit))
 
 

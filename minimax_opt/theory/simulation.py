@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,11 @@ from minimax_opt import checks
 from minimax_opt.arrays import Host
 from minimax_opt.theory.representation import orthonormal
 
+Seed = int | Sequence[int]
 NUMBERS = 4_000_000  # of a design that are drawn at once
 
 
-def simulate_least_squares(theta: Any, basis: Any, *, noise: float, n_samples: int, n_trials: int, seed: int) -> Host:
+def simulate_least_squares(theta: Any, basis: Any, *, noise: float, n_samples: int, n_trials: int, seed: Seed) -> Host:
     """Excess risks |theta - V h|^2 of least squares h on the features V'x, one a trial.
 
     Parameters
@@ -28,7 +29,7 @@ def simulate_least_squares(theta: Any, basis: Any, *, noise: float, n_samples: i
     n_samples : int
         n >= r.
     n_trials : int
-    seed : int
+    seed : int or sequence of int
 
     Returns
     -------
@@ -54,7 +55,7 @@ def simulate_least_squares(theta: Any, basis: Any, *, noise: float, n_samples: i
 
 
 def simulate_bayes(
-    *, distance: float, noise: float, dimension: int, n_samples: int, n_trials: int, seed: int, orthogonal: bool = False
+    *, distance: float, noise: float, dimension: int, n_samples: int, n_trials: int, seed: Seed, orthogonal: bool = False
 ) -> tuple[Host, Host]:
     """Excess risks of the best of all learners, for tasks w ~ N(0, (D^2/d) I_d): ridge regression with penalty d sigma^2/D^2.
 
@@ -62,7 +63,8 @@ def simulate_bayes(
     ----------
     distance, noise, dimension, n_samples
         D > 0, sigma > 0, d >= 1, n >= 1 (n >= d where orthogonal).
-    n_trials, seed : int
+    n_trials : int
+    seed : int or sequence of int
     orthogonal : bool
         Designs with X'X = n I, else x ~ N(0, I_d).
 
@@ -94,7 +96,7 @@ def simulate_bayes(
 
 
 def simulate_ridge(
-    theta: Any, start: Any, *, shrinkage: float, noise: float, n_samples: int, n_trials: int, seed: int, one_step: bool = False
+    theta: Any, start: Any, *, shrinkage: float, noise: float, n_samples: int, n_trials: int, seed: Seed, one_step: bool = False
 ) -> Host:
     """Excess risks |theta_hat - theta|^2 of learners that move from theta_0 towards the data.
 
@@ -108,7 +110,8 @@ def simulate_ridge(
         sigma >= 0.
     n_samples : int
         n >= d, or n >= 1 where one_step.
-    n_trials, seed : int
+    n_trials : int
+    seed : int or sequence of int
     one_step : bool
         False: ridge towards theta_0, argmin |y - X theta|^2 + n (1 - s)/s |theta - theta_0|^2, for designs with X'X = n I.
         True: theta_0 + s X'(y - X theta_0)/n, for x ~ N(0, I_d).

@@ -190,6 +190,10 @@ def restarted_schedule(
     """
     eps, R = float(real("accuracy", accuracy)), float(real("radius", radius))
     mu = float(real("strong_convexity", strong_convexity))
+    if constants.get("smoothness", mu) < mu:
+        raise ValueError(
+            f"`smoothness` must be at least `strong_convexity`, as it is for every function, got {constants['smoothness']!r}."
+        )
     s = smoothing_for(accuracy=eps / 2, n_tasks=n_tasks)
     M = curvature(smoothing=s, **constants)
     return s, math.ceil(math.sqrt(8 * M / mu)) - 1, 1 + max(math.ceil(math.log2(mu * R**2 / (2 * eps))), 0)

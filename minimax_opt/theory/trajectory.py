@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from minimax_opt import checks
-from minimax_opt.arrays import HOST, Host
+from minimax_opt.arrays import HOST, Array, Host
 from minimax_opt.domains import Domain
-from minimax_opt.problem import Problem
+from minimax_opt.problem import Point, Problem
 from minimax_opt.solvers.base import Solver, Target
 from minimax_opt.tasks.base import Tasks
 
 
-def states(solver: Solver, tasks: Tasks, x0: Host, horizon: int, domain: Domain | None = None) -> Iterator[Any]:
+@dataclass
+class Recorded(Problem):
+    """A problem that keeps every x at which its losses are asked for."""
+
+    visited: list[Array] = field(default_factory=list)
+
+    def at(self, x: Array) -> Point:
+        """Evaluate the losses at `x`, and keep it."""
+        self.visited.append(x)
+        return super().at(x)
+
+
+def states(
+    solver: Solver, tasks: Tasks, x0: Host, horizon: int, domain: Domain | None = None, visited: list[Array] | None = None
+) -> Iterator[Any]:
     """The states after 0, 1, ..., `horizon` steps of `solver`; fewer where it stops by itself.
 
     Parameters
@@ -26,6 +41,9 @@ def states(solver: Solver, tasks: Tasks, x0: Host, horizon: int, domain: Domain 
     horizon : int
         Steps, >= 0.
     domain : Domain, optional
+    visited : list, optional
+        Every point at which losses are evaluated is appended: iterates, averages and the points between them where gradients are taken. The
+        constants of a theorem must hold on a convex set that holds them.
 
     Yields
     ------
@@ -51,7 +69,9 @@ def states(solver: Solver, tasks: Tasks, x0: Host, horizon: int, domain: Domain 
     checks.integer("horizon", horizon, 0)
     bound = None if domain is None else domain.bind(n, HOST)
     n_tasks = tasks.n_tasks or len(tasks(x0))
-    problem = Problem(tasks, n_tasks, n, domain=bound, convex=tasks.convex, strong_convexity=tasks.strong_convexity)
+    problem = Recorded(tasks, n_tasks, n, domain=bound, convex=tasks.convex, strong_convexity=tasks.strong_convexity)
+    if visited is not None:
+        problem.visited = visited
     refusal = solver.refuses(problem)
     if refusal:
         raise ValueError(f"`solver` {refusal}")

@@ -17,7 +17,16 @@ from minimax_opt.theory.accelerated import momentum
 
 
 class Instance(NamedTuple):
-    """Tasks with their minimum 0 at 0, where to start, and the F(x_T) that the method is shown to have there."""
+    """Tasks whose worst case has its minimum 0 at 0, and a start.
+
+    Attributes
+    ----------
+    tasks : AffineTasks
+    x0 : array, shape (1,)
+        Where to start.
+    value : float
+        The F(x_T) that the method is shown to have.
+    """
 
     tasks: AffineTasks
     x0: Host

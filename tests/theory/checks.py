@@ -6,7 +6,7 @@ import numpy as np
 
 from minimax_opt.solvers import Accelerated, DescentAscent, MirrorProx, SoftmaxGD
 from minimax_opt.theory.accelerated import accelerated_bound
-from minimax_opt.theory.constants import constants
+from minimax_opt.theory.constants import constants_on_ball
 from minimax_opt.theory.gradient_descent import gradient_descent_bound
 from minimax_opt.theory.mirror import descent_ascent_bound, mirror_prox_bound, operator_constant
 from minimax_opt.theory.smoothing import curvature
@@ -17,7 +17,7 @@ FAR = 1e6  # a ball that no iterate leaves, for families whose constants are fin
 
 def first_order(tasks, x0, horizon, smoothing, accelerated=False, ball=FAR, stretch=1.0, sharp=True):
     """(iterates, constants) of gradient descent or the accelerated method with steps `stretch`/M."""
-    found = constants(tasks, x0, ball)
+    found = constants_on_ball(tasks, x0, ball)
     given = {"diameter": found.diameter} if sharp else {"lipschitz": found.lipschitz}
     M = curvature(smoothness=found.smoothness, smoothing=smoothing, **given)
     own = {"continuation": False, "restart": False} if accelerated else {}
@@ -26,9 +26,15 @@ def first_order(tasks, x0, horizon, smoothing, accelerated=False, ball=FAR, stre
     else:  # the library's own rule
         limits = {"lipschitz": found.lipschitz, "smoothness": found.smoothness}
         solver = (Accelerated if accelerated else SoftmaxGD)(smoothing=smoothing, step_size="theory", **limits, **own)
-    path = list(states(solver, tasks, x0, horizon))
-    assert all(np.linalg.norm(s.point.x - x0) <= ball for s in path)  # where the constants are proven
-    return path, {"smoothness": found.smoothness, **given}
+    return within(ball, solver, tasks, x0, horizon), {"smoothness": found.smoothness, **given}
+
+
+def within(ball, solver, tasks, x0, horizon, domain=None):
+    """The path, whose every point at which losses or gradients were asked for lies where the constants are proven."""
+    visited = []
+    path = list(states(solver, tasks, x0, horizon, domain, visited))
+    assert max(np.linalg.norm(x - x0) for x in visited) <= ball
+    return path
 
 
 def excess(path, fun):
@@ -56,10 +62,9 @@ def holds_for_accelerated(tasks, x0, u, fun, horizon, smoothing, factor=1.0, **k
 
 def holds_for_descent_ascent(tasks, x0, u, fun, horizon, steps, domain=None, factor=1.0, ball=FAR):
     """M1 (weights moved first) at every average; `factor` scales the bound."""
-    found = constants(tasks, x0, ball)
+    found = constants_on_ball(tasks, x0, ball)
     solver = DescentAscent(step_size=steps[0], weights_step_size=steps[1], evaluate_every=1)
-    path = list(states(solver, tasks, x0, horizon, domain))
-    assert all(np.linalg.norm(s.x - x0) <= ball for s in path)
+    path = within(ball, solver, tasks, x0, horizon, domain)
     bound = descent_ascent_bound(
         horizon=np.arange(1, len(path)),
         radius=np.linalg.norm(x0 - u),
@@ -73,11 +78,10 @@ def holds_for_descent_ascent(tasks, x0, u, fun, horizon, steps, domain=None, fac
 
 def holds_for_mirror_prox(tasks, x0, u, fun, horizon, scale, adaptive, stretch=1.0, factor=1.0, ball=FAR):
     """M3 at every average."""
-    found = constants(tasks, x0, ball)
+    found = constants_on_ball(tasks, x0, ball)
     step = stretch / operator_constant(smoothness=found.smoothness, diameter=found.diameter, scale=scale)
     solver = MirrorProx(step_size="backtracking" if adaptive else step, scale=scale, restart=False, evaluate_every=1)
-    path = list(states(solver, tasks, x0, horizon))
-    assert all(np.linalg.norm(s.here.point.x - x0) <= ball for s in path)
+    path = within(ball, solver, tasks, x0, horizon)
     total = np.array([s.average_x.total for s in path[1:]])
     bound = mirror_prox_bound(total_step=total, scale=scale, radius=np.linalg.norm(x0 - u), n_tasks=tasks.n_tasks)
     return bool((excess(path, fun) <= factor * bound).all())

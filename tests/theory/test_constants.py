@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 from theory.problems import FAMILIES, any_tasks, random_tasks, real_tasks
 
 import minimax_opt as mo
-from minimax_opt.theory.constants import constants, radius_bound
+from minimax_opt.theory.constants import constants_on_ball, radius_bound
 
 
 def in_ball(rng, center, radius, on_boundary):
@@ -38,7 +38,7 @@ def exceeds(tasks, found, center, radius, rng, points=8):
 def test_no_point_of_the_ball_exceeds_the_constants(tasks, seed, radius):
     rng = np.random.default_rng(seed)
     center = rng.standard_normal(tasks.n_variables)
-    found = constants(tasks, center, radius)
+    found = constants_on_ball(tasks, center, radius)
     assert found.diameter <= 2 * found.lipschitz
     assert (exceeds(tasks, found, center, radius, rng) <= 1 + 1e-7).all()  # 1e-7: cancellation in the difference quotient
 
@@ -47,15 +47,38 @@ def test_no_point_of_the_ball_exceeds_the_constants(tasks, seed, radius):
 def test_on_real_data(name):
     tasks, rng = real_tasks(name), np.random.default_rng(0)
     center = 0.1 * rng.standard_normal(tasks.n_variables)
-    ratios = exceeds(tasks, constants(tasks, center, 0.5), center, 0.5, rng, 20)
+    ratios = exceeds(tasks, constants_on_ball(tasks, center, 0.5), center, 0.5, rng, 20)
     assert (ratios <= 1 + 1e-7).all()
     assert (ratios[1:] >= 0.1).all()
+
+
+@given(any_tasks(), st.integers(0, 1000), st.sampled_from([1e-3, 0.3, 3.0]))
+def test_constants_of_many_tasks_need_no_pairs(tasks, seed, radius):
+    """Beyond a number of tasks D is twice the radius of one ball: larger than that of the pairs, by at most a factor that the triangle allows."""
+    rng = np.random.default_rng(seed)
+    center = rng.standard_normal(tasks.n_variables)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("minimax_opt.theory.constants.PAIRS", 1)
+        found = constants_on_ball(tasks, center, radius)
+    assert found.diameter <= 2 * found.lipschitz
+    assert (exceeds(tasks, found, center, radius, rng) <= 1 + 1e-7).all()
+
+
+def test_the_ball_of_many_tasks_holds_them_all_at_once():
+    """Gradients near -13.3 and 6.8, and 2000 in [-7.7, 6.8], -6 at the centre: the two means lie apart, and no mixture of two balls will do."""
+    many = 2000
+    rows, counts = np.full((many + 2, 1, 1), 2.0), np.full((many + 2, 1), 4.0)
+    rows[:2, 0, 0], counts[:2, 0] = (0.01, -0.01), (1331.0, 681.0)
+    tasks = mo.PoissonTasks(rows, counts)
+    found = constants_on_ball(tasks, np.zeros(1), 1.0)
+    seen = [np.ptp(tasks.at(np.array([x])).jacobian()) for x in (-1.0, 0.0, 1.0)]
+    assert max(seen) <= found.diameter <= 2 * found.lipschitz
 
 
 def test_a_constant_that_is_too_small_is_seen():
     """The broken twin: nine tenths of what is right."""
     tasks, rng = mo.LeastSquaresTasks([[[1.0]], [[2.0]]], [[0.0], [2.0]]), np.random.default_rng(0)
-    found = np.array(constants(tasks, np.zeros(1), 1.0))
+    found = np.array(constants_on_ball(tasks, np.zeros(1), 1.0))
     assert (exceeds(tasks, found, np.zeros(1), 1.0, rng) <= 1 + 1e-7).all()
     assert (exceeds(tasks, 0.9 * found, np.zeros(1), 1.0, rng) > 1).all()
 
@@ -76,7 +99,7 @@ def test_a_constant_that_is_too_small_is_seen():
 )
 def test_met_exactly_on_one_row_a_task(tasks, center, radius, exact):
     """Poisson's D is loose by what the two tasks' common direction hides: at most a factor 2."""
-    found = constants(tasks, np.full(tasks.n_variables, center), radius)
+    found = constants_on_ball(tasks, np.full(tasks.n_variables, center), radius)
     loose = 2.0 if isinstance(tasks, mo.PoissonTasks) else 1.0 + 1e-9
     assert (np.array(exact) * (1 - 1e-12) <= found).all()
     np.testing.assert_allclose(found[:2], exact[:2], rtol=1e-9)
@@ -90,7 +113,7 @@ def test_random_problems_are_within_a_factor_of_four(family):
     for seed in range(6):
         tasks, rng = random_tasks(family, seed), np.random.default_rng(seed)
         center = np.zeros(tasks.n_variables)
-        ratios.append(exceeds(tasks, constants(tasks, center, 0.1), center, 0.1, rng, 60))
+        ratios.append(exceeds(tasks, constants_on_ball(tasks, center, 0.1), center, 0.1, rng, 60))
     assert (np.array(ratios)[:, 1:] >= 0.25).all()
 
 
@@ -100,9 +123,9 @@ def test_torch_and_sparse_rows_agree_with_numpy(family):
     A, b = [rng.standard_normal((6, 3)) for _ in range(3)], [rng.integers(0, 2, 6) * 1.0 for _ in range(3)]
     make = {"least squares": mo.LeastSquaresTasks, "logistic": mo.LogisticTasks, "multinomial": mo.MultinomialTasks}[family]
     host = make(A, b)
-    expected = constants(host, np.zeros(host.n_variables), 1.0)
+    expected = constants_on_ball(host, np.zeros(host.n_variables), 1.0)
     for other in (make([torch.tensor(a) for a in A], [torch.tensor(t) for t in b]), make([csr_array(a) for a in A], b)):
-        np.testing.assert_allclose(constants(other, np.zeros(host.n_variables), 1.0), expected, rtol=1e-9)
+        np.testing.assert_allclose(constants_on_ball(other, np.zeros(host.n_variables), 1.0), expected, rtol=1e-9)
 
 
 def test_the_radius_of_a_strongly_convex_problem_holds():
@@ -118,8 +141,8 @@ def test_the_radius_of_a_strongly_convex_problem_holds():
 def test_what_is_refused():
     tasks = mo.AffineTasks([[1.0]], [0.0])
     with pytest.raises(ValueError, match="`center`"):
-        constants(tasks, [0.0, 0.0], 1.0)
+        constants_on_ball(tasks, [0.0, 0.0], 1.0)
     with pytest.raises(ValueError, match="`radius`"):
-        constants(tasks, [0.0], -1.0)
+        constants_on_ball(tasks, [0.0], -1.0)
     with pytest.raises(TypeError, match="structured family"):
-        constants(mo.NumPyTasks(lambda x: x, lambda x: np.eye(1)), [0.0], 1.0)
+        constants_on_ball(mo.NumPyTasks(lambda x: x, lambda x: np.eye(1)), [0.0], 1.0)

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import fdtr
 
+from minimax_opt.theory.confidence import law_test, mean_interval
 from minimax_opt.theory.downstream import least_squares_cdf, least_squares_excess, least_squares_samples
-from minimax_opt.theory.monte_carlo import law_test, mean_interval
 from minimax_opt.theory.simulation import simulate_least_squares
 
 TRIALS = 40_000

@@ -54,6 +54,21 @@ def test_our_methods_have_the_exponents_that_the_page_says():
         assert np.log(bound[0] / bound[1]) / np.log(100) == pytest.approx(1.0, abs=1e-4)
 
 
+@pytest.mark.parametrize("eps", [0.3, 1e-3])
+def test_our_methods_take_the_steps_that_the_page_says(eps):
+    """At T of the page's second table, a real number, the bound is eps; `accelerated` has T + 1 in the place of T."""
+    G, D, R, M, K, log = 2.0, 3.0, 1.5, 0.7, 6, np.log(6)
+    common, unit = {"radius": R, "n_tasks": K, "smoothness": 0.0}, {"horizon": 1, "radius": R, "n_tasks": K}
+    at_one = {
+        2 * log * (G * R / eps) ** 2: (gradient_descent_optimum(horizon=1, lipschitz=G, **common), 0.5),
+        (G * R + M * np.sqrt(log / 2)) ** 2 / eps**2: (descent_ascent_optimum(lipschitz=G, spread=M, **unit), 0.5),
+        2 * np.sqrt(2 * log) * G * R / eps: (2 * accelerated_optimum(horizon=1, lipschitz=G, **common), 1.0),
+        np.sqrt(log / 2) * D * R / eps: (mirror_prox_optimum(horizon=1, diameter=D, **common), 1.0),
+    }
+    for steps, (value, exponent) in at_one.items():  # the bounds are powers of T (of T + 1), by the test above
+        assert value * steps**-exponent == pytest.approx(eps)
+
+
 def test_what_is_refused():
     with pytest.raises(ValueError, match="`accuracy`"):
         LIMITS[0].calls(0.0)

@@ -14,21 +14,21 @@ from minimax_opt.solvers.base import Target
 from minimax_opt.solvers.descent_ascent import DescentAscent
 from minimax_opt.theory import minibatch as theory
 from minimax_opt.theory.batch_model import NoiseTradeOff
-from minimax_opt.theory.confidence import mean_interval
+from minimax_opt.theory.confidence import bounded_mean_interval
 from minimax_opt.theory.minibatch_methods import (
     batch_descent_bound,
     batch_descent_step_size,
     gradient_deviation,
     stochastic_ascent_bound,
-    stochastic_ascent_steps,
 )
+from minimax_opt.theory.mirror import descent_ascent_steps
 
 CENTRE = np.array([0.5, 0.5])
 
 
 def refuted(bound, excess, largest):
     """Whether the mean excess exceeds `bound` with 99.95 % confidence; every run lies in [0, largest] but for the certified gap."""
-    return bool(mean_interval(excess, -1e-6, largest)[0] > bound)
+    return bounded_mean_interval(excess, -1e-6, largest).low > bound
 
 
 class Logistic:
@@ -108,28 +108,41 @@ def test_below_the_least_smoothing_the_bound_gains_nothing(make, size):
         steps = batch_descent_step_size(horizon=horizon, smoothing=s, **constants)
         bounds = batch_descent_bound(horizon=horizon, step_size=steps, smoothing=s, **constants)
         assert (np.diff(bounds) <= 1e-12 * bounds[:-1]).all()
+    noise = {name: constants[name] for name in ("loss_noise", "batch_size", "n_tasks")}
+    floor = theory.noise_floor(**noise)
+    assert theory.batch_bias(smoothing=least, **noise) == pytest.approx(floor)
+    assert theory.batch_bias(smoothing=1.1 * least, **noise) > 1.001 * floor
     above = batch_descent_bound(horizon=1e12, step_size=1e-6, smoothing=2 * least, **constants)
     assert above > batch_descent_bound(horizon=1e12, step_size=1e-6, smoothing=least, **constants)
 
 
 @PROBLEMS
-def test_the_steps_give_the_bounds_in_closed_form(make):
+@pytest.mark.parametrize("T", [10.0, 1e7])
+def test_the_steps_give_the_bounds_in_closed_form(make, T):
+    """The two terms of the theorem, and what each of the three steps makes of its own."""
     constants = {**make(0).constants, "batch_size": 10_000, "smoothing": 0.3}
-    G, R, L, T = constants["lipschitz"], constants["radius"], constants["smoothness"], 1e7
+    G, R, beta = constants["lipschitz"], constants["radius"], constants["smoothness"] + constants["lipschitz"] ** 2 / 0.3
     noise = {name: constants[name] for name in ("loss_noise", "batch_size", "smoothing", "n_tasks")}
-    bias = theory.batch_bias(**noise)
+    sigma = gradient_deviation(lipschitz=G, gradient_noise=constants["gradient_noise"], **noise)
+    assert sigma < G
 
     def bound(step):
-        return batch_descent_bound(horizon=T, step_size=step, **constants) - bias
+        return batch_descent_bound(horizon=T, step_size=step, **constants) - theory.batch_bias(**noise)
 
-    step = batch_descent_step_size(horizon=T, **constants)
-    assert bound(step) <= bound(R / (G * math.sqrt(T))) <= G * R / math.sqrt(T) + 1e-12
-    beta = L + G**2 / 0.3
-    assert bound(1 / beta) <= beta * R**2 / (2 * T) + 0.15 + 1e-12
-    sigma = gradient_deviation(lipschitz=G, gradient_noise=constants["gradient_noise"], **noise)
-    smooth = 1 / (beta + sigma * math.sqrt(T) / R)
-    assert bound(step) <= bound(smooth) <= (G * R + beta * R**2 / 2) / T + sigma * R / math.sqrt(T) + 1e-12
-    assert sigma < G
+    def rough(step):
+        return R**2 / (2 * step * T) + step * G**2 / 2
+
+    def smooth(step):
+        return (G * R + R**2 / (2 * step)) / T + sigma**2 / (2 * (1 / step - beta))
+
+    first, second, full = R / (G * math.sqrt(T)), 1 / (beta + sigma * math.sqrt(T) / R), 1 / beta
+    for step in (first, second, 0.1 * second):
+        assert bound(step) == pytest.approx(min(rough(step), smooth(step) if step < full else math.inf), rel=1e-9)
+    assert bound(full) == pytest.approx(rough(full))
+    assert rough(first) == pytest.approx(G * R / math.sqrt(T))
+    assert smooth(second) == pytest.approx((G * R + beta * R**2 / 2) / T + sigma * R / math.sqrt(T))
+    assert rough(full) <= beta * R**2 / (2 * T) + 0.15 * (1 + 1e-12)
+    assert bound(batch_descent_step_size(horizon=T, **constants)) == min(bound(first), bound(second))
 
 
 @PROBLEMS
@@ -150,7 +163,7 @@ def test_an_adversary_that_does_not_move_is_refuted(moves):
     x0, quiet = np.array([0.0, 0.0]), mo.Box([0.0, 0.0], [0.0, 1.0])  # the average falls to v = 0, where F is 1
     constants = problem.constants(x0)
     shape = {name: constants[name] for name in ("lipschitz", "radius", "n_tasks")}
-    steps = stochastic_ascent_steps(horizon=T, spread=problem.spread, **shape)
+    steps = descent_ascent_steps(horizon=T, spread=problem.spread, **shape)
     options = {"step_size": steps[0], "weights_step_size": steps[1] if moves else 1e-12, "batch_size": 4}
     excess = excess_of_runs(problem, "descent-ascent", options, T, range(20), domain=quiet, x0=x0)
     bound = stochastic_ascent_bound(horizon=T, spread=problem.spread, batch_size=4, **shape)
@@ -161,7 +174,7 @@ def test_the_theorys_steps_are_those_of_the_solver():
     """Bit for bit: the same runs."""
     problem = TradeOff(0)
     shape = {name: problem.shape[name] for name in ("lipschitz", "radius")}
-    steps = stochastic_ascent_steps(horizon=30, spread=problem.spread, **problem.shape)
+    steps = descent_ascent_steps(horizon=30, spread=problem.spread, **problem.shape)
     named = {"step_size": "theory", "weights_step_size": "theory", "horizon": 30, "spread": problem.spread, **shape}
     for size in (1, 8):
         runs = [
@@ -178,10 +191,9 @@ def test_ascent_moves_x_with_the_weights_from_before_the_batch():
     state = solver.init(whole, whole.at(x), None, Target(0.0, 0.0), 0)
     slopes = problem.tasks.sample_slopes[..., 0]
     moves = [x[0] - solver.step(whole, state).x[0] for _ in range(2000)]
-    low, high = mean_interval(moves, slopes.min(), slopes.max())
-    assert low <= problem.tasks.A[:, 0].mean() <= high
+    assert bounded_mean_interval(moves, slopes.min(), slopes.max()).contains(problem.tasks.A[:, 0].mean())
     same = mean_step(problem, x, 4, 0.1, 2000, seed=0)[:, 0]
-    assert mean_interval(same, slopes.min(), slopes.max())[1] < problem.tasks.A[:, 0].mean()
+    assert bounded_mean_interval(same, slopes.min(), slopes.max()).high < problem.tasks.A[:, 0].mean()
 
 
 @pytest.mark.parametrize("T", [1, 7])
@@ -200,6 +212,6 @@ def test_closed_forms_of_the_bound_on_ascent():
     assert at_one == pytest.approx(2.0 * 0.5 / 20 + 3.0 * math.sqrt(2 * math.log(7) / 400))
     full = stochastic_ascent_bound(horizon=400, batch_size=1e30, **shape)
     assert full == pytest.approx(2.0 * 0.5 / 20 + 3.0 * math.sqrt(math.log(7) / 800))
-    eta_x, eta_w = stochastic_ascent_steps(horizon=400, **shape)
+    eta_x, eta_w = descent_ascent_steps(horizon=400, **shape)
     descent, ascent = 0.5**2 / (2 * eta_x * 400) + eta_x * 4.0 / 2, math.log(7) / (eta_w * 400) + eta_w * 9.0 / 8
     assert full == pytest.approx(descent + ascent)

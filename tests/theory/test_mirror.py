@@ -8,7 +8,7 @@ from theory.problems import GLOBAL, any_tasks, good_point, real_tasks, shared_cu
 import minimax_opt as mo
 from minimax_opt.solvers import DescentAscent
 from minimax_opt.theory import mirror
-from minimax_opt.theory.constants import constants
+from minimax_opt.theory.constants import constants_on_ball
 from minimax_opt.theory.trajectory import states
 from minimax_opt.theory.worst_case import opposite_slopes
 
@@ -45,7 +45,7 @@ def test_m1_with_a_domain(tasks, eta, seed):
 def test_m1_on_real_data_with_the_steps_of_the_theory(name, horizon):
     tasks = real_tasks(name)
     x0, (u, fun, _) = np.zeros(tasks.n_variables), good_point(tasks)
-    found = constants(tasks, x0, 1e6)
+    found = constants_on_ball(tasks, x0, 1e6)
     limits = {
         "horizon": horizon,
         "radius": np.linalg.norm(u),
@@ -90,7 +90,7 @@ def test_m3_on_real_data(name, adaptive):
 def test_m3_lipschitz_constant_of_the_operator(tasks, scale, seed):
     """|Phi(z) - Phi(z')|_* <= Lambda |z - z'|, the dual norm taken modulo constants in f."""
     rng = np.random.default_rng(seed)
-    found = constants(tasks, np.zeros(tasks.n_variables), 10.0)
+    found = constants_on_ball(tasks, np.zeros(tasks.n_variables), 10.0)
     Lambda = mirror.operator_constant(smoothness=found.smoothness, diameter=found.diameter, scale=scale)
     assert Lambda <= (found.smoothness * scale + found.diameter / 2) * (1 + 1e-12)
     for size in (1e-3, 1.0):
@@ -105,20 +105,23 @@ def test_m3_lipschitz_constant_of_the_operator(tasks, scale, seed):
         assert change <= Lambda * distance * (1 + 1e-9)
 
 
-def test_m3_lipschitz_constant_is_met():
-    """Opposite slopes: Lambda = D/2, along x as along w. The broken twin, 0.99 Lambda, is violated."""
-    tasks = opposite_slopes(3.0)
-    Lambda = mirror.operator_constant(smoothness=0.0, diameter=6.0, scale=1.0)
-    assert Lambda == 3.0
-    change = np.ptp(tasks(np.array([1.0])) - tasks(np.array([0.0]))) / 2
-    assert change == pytest.approx(Lambda)
-    assert change > 0.99 * Lambda
+@pytest.mark.parametrize(("L", "scale"), [(0.0, 1.0), (1.5, 0.7), (10.0, 2.0)])
+def test_m3_lipschitz_constant_is_met(L, scale):
+    """L x^2/2 +- 3x, from x = 0 and equal weights along the eigenvector of the lemma's matrix. The broken twin, 0.99 Lambda, is violated."""
+    tasks = mo.QuadraticTasks(np.full((2, 1, 1), L), [[3.0], [-3.0]], [0.0, 0.0])
+    Lambda = mirror.operator_constant(smoothness=L, diameter=6.0, scale=scale)
+    p, q = 0.1 * Lambda, 0.1 * 3.0  # of x and of the weights; the second row of the matrix gives D p/2 = Lambda q
+    x, w = np.array([np.sqrt(scale) * p]), np.array([0.5, 0.5]) + np.array([0.5, -0.5]) * q / np.sqrt(scale)
+    at, to = tasks.at(np.zeros(1)), tasks.at(x)
+    in_x = np.linalg.norm(to.gradient(w) - at.gradient(np.full(2, 0.5)))
+    change = np.sqrt(scale * in_x**2 + (np.ptp(to.losses - at.losses) / 2) ** 2 / scale)
+    assert change == pytest.approx(Lambda * np.hypot(p, q), rel=1e-9)
 
 
 def test_m3_adaptive_steps_are_no_shorter_than_the_theory_asks():
     """The local test accepts 1/Lambda, so that backtracking by 0.6 stays above 0.6/Lambda."""
     tasks = real_tasks("diabetes")
-    found = constants(tasks, np.zeros(tasks.n_variables), 1e6)
+    found = constants_on_ball(tasks, np.zeros(tasks.n_variables), 1e6)
     Lambda = mirror.operator_constant(smoothness=found.smoothness, diameter=found.diameter, scale=1.0)
     solver = mo.solvers.MirrorProx(scale=1.0, restart=False, evaluate_every=1, step_size="backtracking")
     path = list(states(solver, tasks, np.zeros(tasks.n_variables), 100))

@@ -7,6 +7,7 @@ from cvxpy_reference import run
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minimax_opt.theory.rare_task import RareTask
 from minimax_opt.theory.relaxation import minimax_representation
 from minimax_opt.theory.representation import average_representation, residuals, span
 
@@ -91,11 +92,21 @@ def test_the_adversary_of_the_solution_attains_its_dual_value():
     assert left_over_by_mixture(tasks, 2, np.full(4, 1 / 4)) < found.lower_bound
 
 
+@pytest.mark.parametrize("offset", [0.0, 2.0, 50.0])
 @pytest.mark.parametrize("seed", range(5))
-def test_two_tasks_have_no_rounding_gap(seed):
+def test_two_tasks_have_no_rounding_gap(seed, offset):
     """C0c: a projector attains the optimum of the relaxation where at most two tasks are active."""
-    found = minimax_representation(tasks_of(seed, n_tasks=2), 1)
+    found = minimax_representation(tasks_of(seed, n_tasks=2), 1, offsets=[0.0, offset])
     assert found.rounding_gap <= 2e-6 * found.worst
+
+
+def test_three_tasks_leave_a_gap():
+    """C0c needs m <= 2: of unit vectors at 120 degrees P = I/2 leaves 1/2 each, the best line 3/4."""
+    angles = 2 * np.pi / 3 * np.arange(3)
+    found = minimax_representation(np.stack([np.cos(angles), np.sin(angles)], axis=1), 1)
+    assert found.lower_bound == pytest.approx(1 / 2, abs=1e-6)
+    assert found.worst == pytest.approx(3 / 4, abs=1e-8)
+    assert found.n_fractional == 2
 
 
 def test_nine_directions_leave_a_gap():
@@ -111,6 +122,14 @@ def test_nine_directions_leave_a_gap():
     assert (1 - (directions @ tasks.T) ** 2).max(1).min() >= best - 1e-12  # no direction of a fine grid is better
     assert found.n_fractional == 3
     assert found.rounding_gap == pytest.approx(best - 2 / 3, abs=1e-6)
+
+
+def test_rounding_survives_steps_to_dependent_columns():
+    """With a start of this seed the local search tries a basis of numbers near 1e7 whose columns are dependent to the last digit."""
+    tasks = RareTask(common=1.5, frequent=0.6, hard=1.0, hard_share=0.05).task_vectors(10)
+    for seed in (6, 8, 9):
+        found = minimax_representation(tasks, 2, offsets=[1.65, 1.65, 0.25, 0.25], n_starts=4, seed=seed)
+        assert found.rounding_gap <= 2e-6 * found.worst
 
 
 def test_a_rank_that_holds_all_tasks_leaves_nothing():

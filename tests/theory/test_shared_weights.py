@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minimax_opt.theory.bayes import bayes_excess, bayes_samples
-from minimax_opt.theory.monte_carlo import law_test, mean_interval
+from minimax_opt.theory.confidence import law_test, mean_interval
 from minimax_opt.theory.shared_weights import average_weights, minimax_weights, ridge_cdf, ridge_excess, shrinkage
 from minimax_opt.theory.simulation import simulate_ridge
 
