@@ -7,7 +7,7 @@ from minimax_kernels.linear_cross_entropy import task_linear_cross_entropy
 from minimax_kernels.masked_mse import task_masked_mse
 from minimax_kernels.reduce import ExactTaskReduction, TaskReduction, task_reduce, task_reduce_exact, task_spread
 from minimax_kernels.response import SmoothMax, TaskStep, mirror_step, smooth_max, task_step
-from minimax_kernels.simplex_projection import project_capped_simplex, project_simplex
+from minimax_kernels.simplex import project_capped_simplex, project_simplex
 
 __all__ = [
     "ExactTaskReduction",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from minimax_kernels.simplex_projection import last_true, project_simplex
+from minimax_kernels.simplex.composed import last_true
 from minimax_opt import checks
 from minimax_opt.ambiguity import host
 from minimax_opt.ambiguity.base import AmbiguitySet, Geometry
@@ -17,6 +17,7 @@ from minimax_opt.ambiguity.constraints import ChiSquareConstraint, HostConstrain
 from minimax_opt.ambiguity.roots import attach_root, increasing_root
 from minimax_opt.ambiguity.simplex import respond_on_simplex
 from minimax_opt.arrays import Host
+from minimax_opt.ops import project_simplex
 
 
 @dataclass(frozen=True)

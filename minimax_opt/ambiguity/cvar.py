@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from minimax_kernels.simplex_projection import last_true, project_capped_simplex
+from minimax_kernels.simplex.composed import last_true
 from minimax_opt import checks
 from minimax_opt.ambiguity import host
 from minimax_opt.ambiguity.base import AmbiguitySet, Geometry
 from minimax_opt.ambiguity.constraints import HostConstraints
 from minimax_opt.ambiguity.simplex import respond_on_simplex
 from minimax_opt.arrays import Host
+from minimax_opt.ops import project_capped_simplex
 
 
 @dataclass(frozen=True)

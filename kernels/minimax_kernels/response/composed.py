@@ -10,7 +10,7 @@ from torch import Tensor
 from minimax_kernels.reduce import composed as reduction
 from minimax_kernels.reduce.composed import primal
 from minimax_kernels.reduce.results import working_dtype
-from minimax_kernels.simplex_projection import project_simplex
+from minimax_kernels.simplex.composed import project_simplex
 
 
 def normalised(prior: Tensor | None, like: Tensor) -> Tensor:
@@ -61,7 +61,7 @@ def respond(losses: Tensor, present: Tensor, prior: Tensor | None, smoothing: fl
     top = primal(f).amax()
     start = torch.where(top == -math.inf, 0.0, top)
     gap = torch.where(present, losses - start, -math.inf)
-    weights = project_simplex(q + torch.where(top == -math.inf, 0.0, gap) / smoothing)
+    weights = project_simplex(q + torch.where(top == -math.inf, 0.0, gap) / smoothing, 1.0)
     weights = torch.where(top < math.inf, weights, math.nan)  # also for a largest of nan
     gain = torch.where(weights > 0, weights * torch.where(weights > 0, gap, 0.0), 0.0 * weights).sum()
     value = start + gain - smoothing / 2 * (weights - q).square().sum()

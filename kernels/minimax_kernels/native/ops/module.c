@@ -2,9 +2,13 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "simplex_projection.h"
 #include "task_reduce.h"
 
 static PyMethodDef methods[] = {
+    {"simplex_project", (PyCFunction)(void (*)(void))simplex_project, METH_FASTCALL, NULL},
+    {"simplex_project_capped", (PyCFunction)(void (*)(void))simplex_project_capped, METH_FASTCALL, NULL},
+    {"simplex_tangent", (PyCFunction)(void (*)(void))simplex_tangent, METH_FASTCALL, NULL},
     {"task_reduce", (PyCFunction)(void (*)(void))task_reduce, METH_FASTCALL, NULL},
     {"task_reduce_exact", (PyCFunction)(void (*)(void))task_reduce_exact, METH_FASTCALL, NULL},
     {"task_spread", (PyCFunction)(void (*)(void))task_spread, METH_FASTCALL, NULL},
