@@ -12,7 +12,7 @@ import pytest
 
 import minimax_kernels
 import minimax_opt
-from minimax_opt import theory
+from minimax_opt import nn, theory
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -61,22 +61,14 @@ def test_every_module_says_what_it_is(name):
     assert importlib.import_module(name).__doc__
 
 
-<<<<<<< HEAD
-@pytest.mark.parametrize(
-    ("module", "name"),
-    [(m, n) for m in ("minimax_opt", "minimax_opt.nn") for n in importlib.import_module(m).__all__ if n != "domains"],
-)
-def test_public_objects_have_whole_docstrings(module, name):
-    thing = getattr(importlib.import_module(module), name)
-=======
 PUBLIC = [(minimax_opt, name) for name in minimax_opt.__all__ if name != "domains"]
+PUBLIC += [(nn, name) for name in nn.__all__]
 PUBLIC += [(theory, name) for name in theory.__all__ if name != "LIMITS"]
 
 
 @pytest.mark.parametrize(("home", "name"), PUBLIC, ids=lambda value: value if isinstance(value, str) else value.__name__)
 def test_public_objects_have_whole_docstrings(home, name):
     thing = getattr(home, name)
->>>>>>> main
     doc = inspect.getdoc(thing) or ""
     assert len(doc) > 40, name
     if isinstance(thing, enum.EnumMeta):  # its members are the documentation
