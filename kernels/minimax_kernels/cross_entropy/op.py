@@ -62,7 +62,7 @@ def task_cross_entropy(
         what a model computed, not a leaf, with rows at one distance. If another function of the graph needs them after this one's
         backward, autograd raises; a variable of yours that holds them, it cannot see. Differentiable once. Without effect where no
         gradient is asked for, under torch.compile, and inside of torch.func.
-    backend : {"auto", "triton", "torch"}
+    backend : {"auto", "triton", "torch", "native"}
         See :mod:`minimax_kernels.backend`.
 
     Returns

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from minimax_kernels.backend import resolve
-from minimax_kernels.cross_entropy import blocked, composed
+from minimax_kernels.cross_entropy import blocked, composed, native
+from minimax_kernels.rows import runs_native
 from minimax_kernels.samples import widened
 
+OFFERS = ("triton", "torch", "native")
 Rows = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
@@ -30,11 +32,14 @@ def cross_entropy(
     The largest entry is kept apart from the logarithm of the sum, since their sum would lose the digits that probabilities need where
     logits are far from 0.
     """
-    if resolve(backend, logits) == "triton":
+    runs = resolve(backend, logits, OFFERS)
+    if runs == "triton":
         from minimax_kernels.cross_entropy import triton_launch
 
         return triton_launch.forward(logits, target, task_ids, n_tasks, ignore_index, label_smoothing, softcap)
     tasks = composed.tasks_of_rows(target, task_ids, logits.shape[-1], n_tasks, ignore_index)
+    if runs_native(runs, logits) and softcap == 0.0:
+        return *native.forward(logits, target, tasks, label_smoothing), tasks
     run = blocked.forward if logits.device.type == "cpu" else composed.row_losses
     losses, largest, log_sums = run(logits, target, tasks, label_smoothing, softcap)
     return losses, largest, log_sums, tasks
@@ -74,10 +79,13 @@ def write_gradient(
 ) -> None:
     """As above, into `grad`, which may be `logits`."""
     weights = (grad_losses.contiguous(), grad_log_sums.contiguous())
-    if resolve(backend, logits) == "triton":
+    runs = resolve(backend, logits, OFFERS)
+    if runs == "triton":
         from minimax_kernels.cross_entropy import triton_launch
 
         triton_launch.backward(grad, *weights, logits, target, tasks, largest, log_sums, label_smoothing, softcap)
+    elif runs_native(runs, logits) and softcap == 0.0:
+        native.backward(grad, *weights, logits, target, tasks, largest, log_sums, label_smoothing)
     elif logits.device.type == "cpu":
         blocked.backward(grad, *weights, logits, target, tasks, largest, log_sums, label_smoothing, softcap)
     else:

@@ -19,10 +19,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from minimax_kernels.backend import resolve
+from minimax_kernels.linear_cross_entropy import native
 from minimax_kernels.linear_cross_entropy import rows as torch_rows
 from minimax_kernels.linear_cross_entropy.rows import Options
 from minimax_kernels.samples import widened
 
+OFFERS = ("triton", "torch", "native")
 ALIGNED = 64  # rows of the buffers start at multiples of so many numbers, whatever the number of classes: vector loads need that
 ROUND = 64  # rows of a chunk
 CPU_CHUNK = (32 << 20, 256)  # bytes, and at least so many rows: with fewer, adding to d weight costs more than multiplying
@@ -44,11 +47,12 @@ class Head:
     def __init__(
         self, hidden: Tensor, weight: Tensor, bias: Tensor | None, labels: Tensor, options: Options, backend: str
     ) -> None:
+        runs = resolve(backend, hidden, OFFERS)
         self.dtype = matmul_dtype(hidden, backend)
         self.hidden, self.weight, self.labels, self.options = hidden, weight.to(self.dtype), labels, options
-        self.bias = None if bias is None else bias.to(widened(hidden.dtype))
-        self.rows = row_operations(backend)
-        self.leaves_out = backend == "torch" and not hidden.is_cuda
+        self.bias = None if bias is None else bias.to(widened(hidden.dtype)).contiguous()
+        self.rows = row_operations(runs)
+        self.leaves_out = runs != "triton" and not hidden.is_cuda
         self.scratch: Tensor | None = None
 
     def select(self, wanted: Tensor) -> Tensor | None:
@@ -148,18 +152,18 @@ def known(head: Head, r: Tensor, needed: Needed) -> tuple[Tensor, Sums]:
     return losses, sums
 
 
-def row_operations(backend: str) -> ModuleType:
+def row_operations(runs: str) -> ModuleType:
     """The module with `losses` and `gradients` of tiles."""
-    if backend == "triton":
+    if runs == "triton":
         from minimax_kernels.linear_cross_entropy import triton_kernels
 
         return triton_kernels
-    return torch_rows
+    return native if runs == "native" else torch_rows
 
 
 def matmul_dtype(hidden: Tensor, backend: str) -> torch.dtype:
     """That of `hidden`; on a CPU, which emulates the narrow ones, at least float32."""
-    return widened(hidden.dtype) if backend == "torch" and not hidden.is_cuda else hidden.dtype
+    return widened(hidden.dtype) if resolve(backend, hidden, OFFERS) != "triton" and not hidden.is_cuda else hidden.dtype
 
 
 def row_length(n_classes: int) -> int:

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from minimax_kernels.arguments import IGNORED, check_floating, check_ids, check_number, check_range, check_tasks
-from minimax_kernels.backend import Backend, resolve
+from minimax_kernels.backend import Backend
 from minimax_kernels.linear_cross_entropy import composed
-from minimax_kernels.linear_cross_entropy.chunks import matmul_dtype, row_length
+from minimax_kernels.linear_cross_entropy.chunks import row_length
 from minimax_kernels.linear_cross_entropy.registration import linear_cross_entropy
 from minimax_kernels.linear_cross_entropy.registration_known import linear_cross_entropy_known
 from minimax_kernels.results import TaskLosses
@@ -98,8 +98,8 @@ def task_linear_cross_entropy(
         "auto" is `known` where `task_weights` are given, else it stores as many rows as `max_buffer_bytes` hold and recomputes the rest.
     max_buffer_bytes : int, optional
         For "auto"; 2 GiB by default. 0 recomputes all.
-    backend : {"auto", "triton", "torch"}
-        The row operations beside the matmuls: Triton's on CUDA, plain torch elsewhere.
+    backend : {"auto", "triton", "torch", "native"}
+        The row operations beside the matmuls: Triton's on CUDA; on a CPU those in C, but for a softcap plain torch.
 
     Returns
     -------
@@ -137,7 +137,6 @@ def task_linear_cross_entropy(
         0.0 if softcap is None else check_number("softcap", softcap, open_below=True),
     )
     _check_strategy(strategy, task_weights, n_tasks, max_buffer_bytes)
-    running = resolve(backend, hidden)
     if target.shape != hidden.shape[:-1]:
         raise ValueError(
             f"`target` must have shape {tuple(hidden.shape[:-1])}, that of `hidden` but H, got {tuple(target.shape)}."
@@ -156,7 +155,7 @@ def task_linear_cross_entropy(
             losses = composed.sample_losses(rows, weight, bias, labels, *options)
     else:
         row_weights = None if task_weights is None else _row_weights(task_weights, tasks, widened(rows.dtype))
-        losses = _dispatch(rows, weight, bias, labels, row_weights, strategy, max_buffer_bytes, options, running)
+        losses = _dispatch(rows, weight, bias, labels, row_weights, strategy, max_buffer_bytes, options, backend)
     task_losses, task_counts = task_means(losses, tasks, n_tasks)
     return TaskLosses(task_losses, task_counts, losses.reshape(target.shape))
 
@@ -180,7 +179,8 @@ def _dispatch(
     else:
         stored = 0
         if any(needed) and strategy != "recompute":
-            row_bytes = row_length(weight.shape[0]) * matmul_dtype(hidden, backend).itemsize
+            number = hidden.dtype if hidden.is_cuda else widened(hidden.dtype)  # see chunks.matmul_dtype
+            row_bytes = row_length(weight.shape[0]) * number.itemsize
             fitting = (BUFFER_BYTES if max_buffer_bytes is None else max_buffer_bytes) // row_bytes
             stored = hidden.shape[0] if strategy == "store" else min(hidden.shape[0], fitting)
         losses = linear_cross_entropy(hidden, weight, bias, labels, stored, *options, backend)[0]

@@ -62,7 +62,7 @@ def task_masked_mse(
         Compare with normalised patches, which are constants: a target that requires grad is refused.
     ignore_index : int
         Patches of a task with this id are left out, as if they were not masked.
-    backend : {"auto", "triton", "torch"}
+    backend : {"auto", "triton", "torch", "native"}
         See :mod:`minimax_kernels.backend`.
 
     Returns

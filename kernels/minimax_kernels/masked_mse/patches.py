@@ -8,8 +8,11 @@ import torch
 from torch import Tensor
 
 from minimax_kernels.backend import resolve
-from minimax_kernels.masked_mse import blocked, composed
+from minimax_kernels.masked_mse import blocked, composed, native
+from minimax_kernels.rows import runs_native
 from minimax_kernels.samples import tasks_of, widened
+
+OFFERS = ("triton", "torch", "native")
 
 
 @torch.library.custom_op("minimax_opt::masked_mse", mutates_args=())
@@ -26,12 +29,14 @@ def masked_mse(
     backend: str,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Of each patch of `pred` (N, P): loss, and task, LEFT_OUT where it counts nowhere; what Triton keeps of its target."""
-    if resolve(backend, pred) == "triton":
+    runs = resolve(backend, pred, OFFERS)
+    if runs == "triton":
         from minimax_kernels.masked_mse import triton_launch
 
         return triton_launch.forward(pred, target, mask, task_ids, n_tasks, ignore_index, kind, beta, normalize)
     tasks = tasks_of(mask, task_ids, n_tasks, ignore_index)
-    run = blocked.forward if pred.device.type == "cpu" else composed.patch_losses
+    on_cpu = native.forward if runs_native(runs, pred, target) else blocked.forward
+    run = on_cpu if pred.device.type == "cpu" else composed.patch_losses
     losses = run(pred, target, tasks, kind, beta, normalize)
     nothing = losses.new_zeros(len(pred) if normalize else 0)
     return losses, tasks, nothing, nothing.clone()
@@ -52,11 +57,13 @@ def masked_mse_backward(
 ) -> Tensor:
     """grad_losses_i dl_i/dpred_i, in the dtype of `pred`."""
     grad_losses = grad_losses.contiguous()
-    if resolve(backend, pred) == "triton":
+    runs = resolve(backend, pred, OFFERS)
+    if runs == "triton":
         from minimax_kernels.masked_mse import triton_launch
 
         return triton_launch.backward(grad_losses, pred, target, tasks, means, scales, kind, beta, normalize)
-    run = blocked.backward if pred.device.type == "cpu" else composed.gradient
+    on_cpu = native.backward if runs_native(runs, pred, target) else blocked.backward
+    run = on_cpu if pred.device.type == "cpu" else composed.gradient
     return run(grad_losses, pred, target, tasks, kind, beta, normalize)
 
 

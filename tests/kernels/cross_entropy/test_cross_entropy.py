@@ -15,7 +15,7 @@ from minimax_kernels.backend import interpreting
 from minimax_kernels.cross_entropy.reference import task_cross_entropy as reference
 from minimax_kernels.results import TaskLosses
 
-BACKENDS = ("torch", "triton")
+BACKENDS = ("torch", "native", "triton")
 ROUNDING = 4.0  # plain torch orders its sums otherwise: a few units in the last place more or less
 
 
@@ -122,14 +122,15 @@ def test_ignored_samples_are_not_read_and_get_exact_zeros(backend, device, gener
     assert gradient.isfinite().all()
 
 
+@pytest.mark.parametrize("softcap", [0.0, 5.0])
 @pytest.mark.parametrize("v", [7, 1500])
-def test_rows_of_weight_0_are_not_read_backward(backend, device, generator, v):
+def test_rows_of_weight_0_are_not_read_backward(backend, device, generator, v, softcap):
     logits, target, task_ids = draw(6, v, 2, generator, torch.float32, device)
     losses, largest, log_sums, tasks = torch.ops.minimax_opt.cross_entropy(logits, target, task_ids, 2, -100, 0.0, 0.0, backend)
     weights = torch.ones_like(losses)
     weights[3] = 0.0
     logits[3] = math.nan
-    arguments = (logits, target, tasks, largest, log_sums, 0.1, 5.0, backend)
+    arguments = (logits, target, tasks, largest, log_sums, 0.1, softcap, backend)
     gradient = torch.ops.minimax_opt.cross_entropy_backward(weights, torch.zeros_like(weights), *arguments)
     assert not gradient[3].any()
     assert gradient.isfinite().all()
@@ -249,7 +250,7 @@ def test_losses_do_not_change_with_a_shift_and_gradients_add_up_to_0(v, n_tasks,
         ({"label_smoothing": 1.5}, ValueError, "`label_smoothing` must be a finite float >= 0 and <= 1"),
         ({"z_loss": -1.0}, ValueError, "`z_loss` must be"),
         ({"softcap": 0.0}, ValueError, "`softcap` must be a finite float > 0"),
-        ({"backend": "native"}, ValueError, "this op has triton and torch only"),
+        ({"backend": "numpy"}, ValueError, "`backend` must be one of .*'native'"),
     ],
 )
 def test_wrong_arguments_are_refused(change, kind, message):

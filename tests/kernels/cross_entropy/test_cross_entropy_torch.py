@@ -9,7 +9,7 @@ from torch.autograd import forward_ad
 from minimax_kernels import task_cross_entropy
 from minimax_kernels.backend import has_triton
 
-BACKENDS = ("torch", "triton")
+BACKENDS = ("torch", "native", "triton")
 
 if has_triton():
     import triton

@@ -12,7 +12,7 @@ from minimax_kernels import task_linear_cross_entropy
 from minimax_kernels.linear_cross_entropy import chunks
 from minimax_kernels.linear_cross_entropy.reference import task_linear_cross_entropy as reference
 
-BACKENDS = ("torch", "triton")
+BACKENDS = ("torch", "native", "triton")
 OPTIONS = [
     {},
     {"label_smoothing": 0.2},

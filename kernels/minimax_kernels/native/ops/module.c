@@ -2,10 +2,15 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "rows.h"
 #include "simplex_projection.h"
 #include "task_reduce.h"
 
 static PyMethodDef methods[] = {
+    {"cross_entropy_gradients", (PyCFunction)(void (*)(void))cross_entropy_gradients, METH_FASTCALL, NULL},
+    {"cross_entropy_losses", (PyCFunction)(void (*)(void))cross_entropy_losses, METH_FASTCALL, NULL},
+    {"patch_gradients", (PyCFunction)(void (*)(void))patch_gradients, METH_FASTCALL, NULL},
+    {"patch_losses", (PyCFunction)(void (*)(void))patch_losses, METH_FASTCALL, NULL},
     {"simplex_project", (PyCFunction)(void (*)(void))simplex_project, METH_FASTCALL, NULL},
     {"simplex_project_capped", (PyCFunction)(void (*)(void))simplex_project_capped, METH_FASTCALL, NULL},
     {"simplex_tangent", (PyCFunction)(void (*)(void))simplex_tangent, METH_FASTCALL, NULL},
