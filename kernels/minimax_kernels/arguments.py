@@ -50,6 +50,8 @@ def check_ids(name: str, ids: Tensor, shape: torch.Size | tuple[int, ...], devic
         )
     if ids.device != device:
         raise ValueError(f"`{name}` must be on {device}, got {ids.device}. Move it by `.to(device)`.")
+    if ids.shape == shape:
+        return ids
     try:
         return ids.expand(shape)
     except RuntimeError as error:

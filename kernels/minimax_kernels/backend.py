@@ -29,17 +29,20 @@ def resolve(backend: str, tensor: Tensor, offers: tuple[str, ...] = ("triton", "
     ValueError
         When `backend` is unknown, or named by the argument and not to be had, with what to do about it.
     """
-    if backend not in BACKENDS:
-        raise ValueError(f"`backend` must be one of {', '.join(map(repr, BACKENDS))}, got {backend!r}.")
     if backend != "auto":
+        if backend not in BACKENDS:
+            raise ValueError(f"`backend` must be one of {', '.join(map(repr, BACKENDS))}, got {backend!r}.")
         if problem := _obstacle(backend, tensor, offers):
             raise ValueError(f'`backend` must be one that can run here, got "{backend}": {problem}')
         return backend
     named = os.environ.get("MINIMAX_OPT_BACKEND", "auto")
-    if named not in BACKENDS:
-        raise ValueError(f"MINIMAX_OPT_BACKEND must be one of {', '.join(BACKENDS)}, got {named!r}. Set it to one, or unset it.")
-    if named != "auto" and not _obstacle(named, tensor, offers):
-        return named
+    if named != "auto":
+        if named not in BACKENDS:
+            raise ValueError(
+                f"MINIMAX_OPT_BACKEND must be one of {', '.join(BACKENDS)}, got {named!r}. Set it to one, or unset it."
+            )
+        if not _obstacle(named, tensor, offers):
+            return named
     preferred = "triton" if tensor.is_cuda else "native"
     return "torch" if _obstacle(preferred, tensor, offers) else preferred
 
@@ -54,7 +57,7 @@ def _obstacle(backend: str, tensor: Tensor, offers: tuple[str, ...]) -> str:
         if not tensor.is_cuda and not interpreting():
             return f"the tensor is on {tensor.device}, Triton runs on CUDA. Move it there, or set TRITON_INTERPRET=1 to emulate."
     if backend == "native":
-        if tensor.device.type != "cpu":
+        if not tensor.is_cpu:
             return f"the tensor is on {tensor.device}, the C module runs on a CPU."
         if native_ops() is None:
             return "the C module was not built, or MINIMAX_OPT_NATIVE=0 turns it off."

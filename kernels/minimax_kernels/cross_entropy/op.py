@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 
 from minimax_kernels import arguments
+from minimax_kernels.backend import Backend
 from minimax_kernels.cross_entropy import composed
 from minimax_kernels.cross_entropy.inplace import InPlace, check_overwritable
 from minimax_kernels.cross_entropy.rows import Rows, cross_entropy
+from minimax_kernels.reduce import task_reduce
 from minimax_kernels.results import TaskLosses
-from minimax_kernels.samples import task_means
+from minimax_kernels.samples import LEFT_OUT
 from minimax_kernels.transforms import transforming
 
 
@@ -27,7 +29,7 @@ def task_cross_entropy(
     z_loss: float = 0.0,
     softcap: float | None = None,
     inplace_backward: bool = False,
-    backend: str = "auto",
+    backend: Backend = "auto",
 ) -> TaskLosses:
     r"""Cross-entropy of each sample, and its mean over the samples of each task.
 
@@ -121,7 +123,7 @@ def task_cross_entropy(
         losses, largest, log_sums, tasks = run(rows, target, task_ids, *settings)
     if z_loss > 0.0:
         losses = losses + z_loss * (largest + log_sums).square()
-    means, counts = task_means(losses, tasks, n_tasks)
+    _, counts, means, _ = task_reduce(losses, tasks, n_tasks, ignore_index=LEFT_OUT, backend=backend)
     return TaskLosses(means, counts, losses.reshape(shape))
 
 

@@ -13,8 +13,9 @@ from minimax_kernels.linear_cross_entropy import composed
 from minimax_kernels.linear_cross_entropy.chunks import row_length
 from minimax_kernels.linear_cross_entropy.registration import linear_cross_entropy
 from minimax_kernels.linear_cross_entropy.registration_known import linear_cross_entropy_known
+from minimax_kernels.reduce import task_reduce
 from minimax_kernels.results import TaskLosses
-from minimax_kernels.samples import task_means, tasks_of, widened
+from minimax_kernels.samples import LEFT_OUT, tasks_of, widened
 from minimax_kernels.transforms import transforming
 
 Strategy = Literal["auto", "known", "store", "recompute"]
@@ -156,8 +157,8 @@ def task_linear_cross_entropy(
     else:
         row_weights = None if task_weights is None else _row_weights(task_weights, tasks, widened(rows.dtype))
         losses = _dispatch(rows, weight, bias, labels, row_weights, strategy, max_buffer_bytes, options, backend)
-    task_losses, task_counts = task_means(losses, tasks, n_tasks)
-    return TaskLosses(task_losses, task_counts, losses.reshape(target.shape))
+    _, counts, means, _ = task_reduce(losses, tasks, n_tasks, ignore_index=LEFT_OUT, backend=backend)
+    return TaskLosses(means, counts, losses.reshape(target.shape))
 
 
 def _dispatch(

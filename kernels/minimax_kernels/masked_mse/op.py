@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 from minimax_kernels import arguments
+from minimax_kernels.backend import Backend
 from minimax_kernels.masked_mse import composed
 from minimax_kernels.masked_mse.patches import masked_mse
+from minimax_kernels.reduce import task_reduce
 from minimax_kernels.results import TaskLosses
-from minimax_kernels.samples import task_means, tasks_of
+from minimax_kernels.samples import LEFT_OUT, tasks_of
 from minimax_kernels.transforms import transforming
 
 Kind = Literal["l2", "l1", "smooth_l1"]
@@ -29,7 +31,7 @@ def task_masked_mse(
     beta: float = 1.0,
     normalize_target: bool = False,
     ignore_index: int = arguments.IGNORED,
-    backend: str = "auto",
+    backend: Backend = "auto",
 ) -> TaskLosses:
     r"""Regression loss of each masked patch, and its mean over the masked patches of each task.
 
@@ -106,7 +108,7 @@ def task_masked_mse(
         x, y = (side if side.stride(-1) == 1 else side.contiguous() for side in (x, y))
         settings = (n_tasks, ignore_index, kind, beta, normalize_target, backend)
         losses, tasks, _, _ = masked_mse(x, y, masked, task_ids, *settings)
-    means, counts = task_means(losses, tasks, n_tasks)
+    _, counts, means, _ = task_reduce(losses, tasks, n_tasks, ignore_index=LEFT_OUT, backend=backend)
     return TaskLosses(means, counts, losses.reshape(shape))
 
 

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from minimax_kernels.arguments import check_range
-from minimax_kernels.reduce.results import TaskReduction, working_dtype
+from minimax_kernels.reduce.results import TaskReduction
+from minimax_kernels.samples import widened
 
 HIGH, LOW = 2.0**30, 2.0**31  # see exact.py
 
@@ -17,7 +18,7 @@ HIGH, LOW = 2.0**30, 2.0**31  # see exact.py
 def reduce(losses: Tensor, ids: Tensor, n_tasks: int, ignore_index: int, checked: bool = False) -> TaskReduction:
     """As :func:`minimax_kernels.task_reduce`, on vectors; `checked` asks for valid ids where that costs no waiting."""
     slots = _slots(ids, n_tasks, ignore_index, checked)
-    x = losses.to(working_dtype(losses.dtype))
+    x = losses.to(widened(losses.dtype))
     sums = torch.zeros(n_tasks + 1, dtype=torch.float64, device=x.device).scatter_add(0, slots, x.double())[:n_tasks]
     counts = torch.zeros(n_tasks + 1, dtype=torch.int64, device=x.device).scatter_add(0, slots, torch.ones_like(slots))[:n_tasks]
     lowest = torch.full((n_tasks + 1,), -math.inf, dtype=x.dtype, device=x.device)
@@ -42,7 +43,7 @@ def reduce_exact(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """As :func:`minimax_kernels.task_reduce_exact`, on vectors. Sums of whole numbers have no order."""
     slots = _slots(ids, n_tasks, ignore_index, checked=True)
-    dtype = working_dtype(losses.dtype)
+    dtype = widened(losses.dtype)
     x = losses.double()
     if bound is None:
         sizes = torch.where((slots < n_tasks) & x.isfinite(), x.abs(), 0.0)

@@ -10,9 +10,11 @@ from torch import Tensor
 
 from minimax_kernels.arguments import IGNORED, check_number
 from minimax_kernels.backend import Backend, resolve
+from minimax_kernels.direct import direct
 from minimax_kernels.reduce import composed, native
 from minimax_kernels.reduce.composed import LOW, means_and_max
-from minimax_kernels.reduce.results import OFFERS, TaskReduction, flattened, working_dtype
+from minimax_kernels.reduce.results import OFFERS, TaskReduction, flattened
+from minimax_kernels.samples import widened
 
 
 class ExactTaskReduction(NamedTuple):
@@ -79,7 +81,8 @@ def task_reduce_exact(
     """
     losses, ids = flattened(sample_losses, task_ids, n_tasks)
     limit = bound_tensor(bound, losses)
-    return ExactTaskReduction(*reduce_exact(losses.detach(), ids, n_tasks, ignore_index, limit, backend))
+    losses = losses.detach()
+    return ExactTaskReduction(*direct(reduce_exact, losses)(losses, ids, n_tasks, ignore_index, limit, backend))
 
 
 def bound_tensor(bound: float | Tensor | None, losses: Tensor) -> Tensor | None:
@@ -111,7 +114,7 @@ def _(
     totals = losses.new_empty((5, n_tasks), dtype=torch.int64)
     return (
         totals,
-        losses.new_empty(n_tasks, dtype=working_dtype(losses.dtype)),
+        losses.new_empty(n_tasks, dtype=widened(losses.dtype)),
         losses.new_empty((), dtype=torch.float64),
     )
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from minimax_kernels.arguments import check_range
 from minimax_kernels.backend import native_ops
-from minimax_kernels.reduce.results import working_dtype
+from minimax_kernels.samples import widened_contiguous
 
 
 def problem(losses: Tensor, ids: Tensor, n_tasks: int, ignore_index: int) -> tuple[int, ...]:
@@ -18,11 +18,9 @@ def problem(losses: Tensor, ids: Tensor, n_tasks: int, ignore_index: int) -> tup
 
 def reduce(losses: Tensor, ids: Tensor, n_tasks: int, ignore_index: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Sums, counts, means, max."""
-    losses, ids = losses.to(working_dtype(losses.dtype)).contiguous(), ids.contiguous()
-    sums = torch.empty(n_tasks, dtype=torch.float64)
-    counts = torch.empty(n_tasks, dtype=torch.int64)
-    means = torch.empty(n_tasks, dtype=losses.dtype)
-    largest = torch.empty(n_tasks, dtype=losses.dtype)
+    losses, ids = widened_contiguous(losses), ids.contiguous()
+    sums, counts = losses.new_empty(n_tasks, dtype=torch.float64), losses.new_empty(n_tasks, dtype=torch.int64)
+    means, largest = losses.new_empty(n_tasks), losses.new_empty(n_tasks)
     out = sums.data_ptr(), counts.data_ptr(), means.data_ptr(), largest.data_ptr()
     if not native_ops().task_reduce(*problem(losses, ids, n_tasks, ignore_index), *out):
         check_range("task_ids", ids, n_tasks, ignore_index, "n_tasks")
@@ -33,10 +31,9 @@ def reduce_exact(
     losses: Tensor, ids: Tensor, n_tasks: int, ignore_index: int, bound: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Totals, max, unit."""
-    losses, ids = losses.to(working_dtype(losses.dtype)).contiguous(), ids.contiguous()
-    totals = torch.empty(5, n_tasks, dtype=torch.int64)
-    largest = torch.empty(n_tasks, dtype=torch.float64)
-    unit = torch.empty((), dtype=torch.float64)
+    losses, ids = widened_contiguous(losses), ids.contiguous()
+    totals = losses.new_empty((5, n_tasks), dtype=torch.int64)
+    largest, unit = losses.new_empty(n_tasks, dtype=torch.float64), losses.new_empty((), dtype=torch.float64)
     out = 0 if bound is None else bound.data_ptr(), totals.data_ptr(), largest.data_ptr(), unit.data_ptr()
     if not native_ops().task_reduce_exact(*problem(losses, ids, n_tasks, ignore_index), *out):
         check_range("task_ids", ids, n_tasks, ignore_index, "n_tasks")
@@ -45,11 +42,11 @@ def reduce_exact(
 
 def spread(values: Tensor, ids: Tensor, ignore_index: int) -> Tensor:
     """To each sample the value of its task."""
-    table, ids = values.to(working_dtype(values.dtype)).contiguous(), ids.contiguous()
-    out = torch.empty(ids.shape, dtype=table.dtype)
+    table, ids = widened_contiguous(values), ids.contiguous()
+    out = table.new_empty(ids.shape)
     if not native_ops().task_spread(*problem(table, ids, table.shape[0], ignore_index), out.data_ptr()):
         check_range("task_ids", ids, table.shape[0], ignore_index, "n_tasks")
-    return out.to(values.dtype)
+    return out if out.dtype == values.dtype else out.to(values.dtype)
 
 
 __all__ = ["problem", "reduce", "reduce_exact", "spread"]

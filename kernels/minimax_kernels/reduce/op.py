@@ -9,10 +9,12 @@ from torch import Tensor
 
 from minimax_kernels.arguments import IGNORED
 from minimax_kernels.backend import Backend, resolve
+from minimax_kernels.direct import direct
 from minimax_kernels.reduce import composed, native
 from minimax_kernels.reduce.exact import bound_tensor, exact, rounded
-from minimax_kernels.reduce.results import OFFERS, TaskReduction, flattened, working_dtype
+from minimax_kernels.reduce.results import OFFERS, TaskReduction, flattened
 from minimax_kernels.reduce.spread import spread
+from minimax_kernels.samples import widened
 from minimax_kernels.transforms import transforming
 
 Determinism = Literal["run_to_run", "order_invariant"]
@@ -82,7 +84,8 @@ def task_reduce(
     if transforming():
         return composed.reduce(losses, ids, n_tasks, ignore_index)
     limit = bound_tensor(bound, losses)
-    return TaskReduction(*reduce(losses, ids, n_tasks, ignore_index, determinism == "order_invariant", limit, backend))
+    run = direct(reduce, losses)
+    return TaskReduction(*run(losses, ids, n_tasks, ignore_index, determinism == "order_invariant", limit, backend))
 
 
 @torch.library.custom_op("minimax_opt::task_reduce", mutates_args=())
@@ -106,7 +109,7 @@ def reduce(
 def _(
     losses: Tensor, ids: Tensor, n_tasks: int, ignore_index: int, order_invariant: bool, bound: Tensor | None, backend: str
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    means = losses.new_empty(n_tasks, dtype=working_dtype(losses.dtype))
+    means = losses.new_empty(n_tasks, dtype=widened(losses.dtype))
     return (
         losses.new_empty(n_tasks, dtype=torch.float64),
         losses.new_empty(n_tasks, dtype=torch.int64),
@@ -131,8 +134,10 @@ def _backward(
     if means is not None:
         share = means.double() / n.clamp(min=1)
         table = share if table is None else table + share
-    grad = None if table is None else spread(table.to(ctx.dtype), ids, ctx.ignore_index, ctx.backend)
-    return grad, None, None, None, None, None, None
+    if table is None:
+        return (None,) * 7
+    table = table.to(ctx.dtype)
+    return direct(spread, table)(table, ids, ctx.ignore_index, ctx.backend), *[None] * 6
 
 
 reduce.register_autograd(_backward, setup_context=_setup)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from minimax_kernels.arguments import check_floating, check_ids, check_tasks
@@ -25,11 +24,6 @@ class TaskReduction(NamedTuple):
     """As the means, without gradient; -inf for a task without samples."""
 
 
-def working_dtype(dtype: torch.dtype) -> torch.dtype:
-    """The dtype in which losses are read: float32 at least."""
-    return torch.float64 if dtype == torch.float64 else torch.float32
-
-
 def flattened(sample_losses: Tensor, task_ids: Tensor, n_tasks: int) -> tuple[Tensor, Tensor]:
     """Both as vectors of one length, checked."""
     check_tasks(n_tasks)
@@ -38,4 +32,4 @@ def flattened(sample_losses: Tensor, task_ids: Tensor, n_tasks: int) -> tuple[Te
     return (sample_losses, ids) if ids.ndim == 1 else (sample_losses.reshape(-1), ids.reshape(-1))
 
 
-__all__ = ["OFFERS", "TaskReduction", "flattened", "working_dtype"]
+__all__ = ["OFFERS", "TaskReduction", "flattened"]

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from minimax_kernels.arguments import IGNORED, check_floating, check_ids
 from minimax_kernels.backend import Backend, resolve
+from minimax_kernels.direct import direct
 from minimax_kernels.reduce import composed, native
 from minimax_kernels.reduce.results import OFFERS
 from minimax_kernels.transforms import transforming
@@ -47,9 +48,9 @@ def task_spread(values: Tensor, task_ids: Tensor, *, ignore_index: int = IGNORED
     if values.ndim != 1 or values.shape[0] == 0:
         raise ValueError(f"`values` must have shape (n_tasks,) with n_tasks >= 1, got {tuple(values.shape)}.")
     ids = check_ids("task_ids", task_ids, getattr(task_ids, "shape", ()), values.device)
-    flat = ids.reshape(-1)
-    apply = composed.spread if transforming() else spread
-    return apply(values, flat, ignore_index, backend).reshape(ids.shape)
+    flat = ids if ids.ndim == 1 else ids.reshape(-1)
+    run = composed.spread if transforming() else direct(spread, values)
+    return run(values, flat, ignore_index, backend).reshape(ids.shape)
 
 
 @torch.library.custom_op("minimax_opt::task_spread", mutates_args=())

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from minimax_kernels.arguments import check_range
-from minimax_kernels.reduce.results import working_dtype
 from minimax_kernels.reduce.triton_kernels import exact_kernel, largest_kernel, reduce_kernel, round_kernel, spread_kernel
+from minimax_kernels.samples import widened
 from minimax_kernels.triton_tools import cdiv, device_of, multiprocessors, power_of_two
 
 ONE_HOT_TASKS = 64  # beyond, a tile of tasks by samples holds too few samples for the loads to hide their latency
@@ -25,7 +25,7 @@ def reduce(
     losses, ids = prepared(losses, ids, n_tasks, ignore_index)
     sums = losses.new_empty(n_tasks, dtype=torch.float64)
     counts = losses.new_empty(n_tasks, dtype=torch.int64)
-    means = losses.new_empty(n_tasks, dtype=working_dtype(losses.dtype))
+    means = losses.new_empty(n_tasks, dtype=widened(losses.dtype))
     out = (sums, counts, means, torch.empty_like(means))
     with device_of(losses):
         if order_invariant or n_tasks > ONE_HOT_TASKS:
@@ -59,7 +59,7 @@ def reduce_exact(
     with device_of(losses):
         totals, keys, unit = _whole_numbers(losses, ids, n_tasks, ignore_index, bound)
     bits = torch.where(keys < 0, keys ^ 0x7FFFFFFFFFFFFFFF, keys)
-    return totals, bits.view(torch.float64).to(working_dtype(losses.dtype)), unit
+    return totals, bits.view(torch.float64).to(widened(losses.dtype)), unit
 
 
 def _whole_numbers(

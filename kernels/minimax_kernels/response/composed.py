@@ -9,7 +9,7 @@ from torch import Tensor
 
 from minimax_kernels.reduce import composed as reduction
 from minimax_kernels.reduce.composed import primal
-from minimax_kernels.reduce.results import working_dtype
+from minimax_kernels.samples import widened
 from minimax_kernels.simplex.composed import project_simplex
 
 
@@ -22,7 +22,7 @@ def normalised(prior: Tensor | None, like: Tensor) -> Tensor:
 
 def smooth_max(losses: Tensor, smoothing: float, prior: Tensor | None, backend: str = "torch") -> tuple[Tensor, Tensor]:
     """Value and weights as :func:`minimax_kernels.smooth_max` gives them, along the last dimension."""
-    f = losses.to(working_dtype(losses.dtype))
+    f = losses.to(widened(losses.dtype))
     q = normalised(prior, f)
     counted = torch.where(q > 0, f, -math.inf)
     top = primal(counted).amax(-1, keepdim=True)
@@ -101,9 +101,11 @@ def mirror_step(
     prior: Tensor | None,
     forgetting: float,
     floor: float,
-    present: Tensor,
+    present: Tensor | None,
 ) -> Tensor:
     """As :func:`minimax_kernels.mirror_step`, along the last dimension."""
+    if present is None:
+        present = torch.ones_like(log_weights, dtype=torch.bool)
     log_q = normalised(prior, log_weights).log()
     held = log_weights - log_weights.logsumexp(-1, keepdim=True)
     mass = torch.where(present, held, -math.inf).logsumexp(-1, keepdim=True)

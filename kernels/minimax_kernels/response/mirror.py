@@ -7,7 +7,8 @@ from torch import Tensor
 
 from minimax_kernels.arguments import check_floating, check_number
 from minimax_kernels.backend import Backend, resolve
-from minimax_kernels.response import composed
+from minimax_kernels.direct import direct
+from minimax_kernels.response import composed, native
 from minimax_kernels.response.op import OFFERS, checked_prior
 from minimax_kernels.transforms import transforming
 
@@ -50,7 +51,7 @@ def mirror_step(
         brings back tasks of weight 0.
     present : Tensor of bool, shape (..., K), optional
         Default: all.
-    backend : {"auto", "triton", "torch"}
+    backend : {"auto", "triton", "native", "torch"}
 
     Returns
     -------
@@ -81,17 +82,21 @@ def mirror_step(
         check_number("floor", floor, most=1.0 - 2.0**-24),
     )
     q = checked_prior(prior, log_weights)
-    f = _expanded("losses", losses, log_weights).to(log_weights.dtype)
-    there = torch.ones_like(log_weights, dtype=torch.bool) if present is None else _expanded("present", present, log_weights)
-    if there.dtype != torch.bool:
+    f = _expanded("losses", losses, log_weights)
+    f = f if f.dtype == log_weights.dtype else f.to(log_weights.dtype)
+    there = None if present is None else _expanded("present", present, log_weights)
+    if there is not None and there.dtype != torch.bool:
         raise TypeError(f"`present` must be a tensor of bool, got {there.dtype}. Compare the counts: `counts > 0`.")
+    arguments = log_weights, f, numbers[0], q, numbers[1], numbers[2], there
     if transforming() or (torch.is_grad_enabled() and (log_weights.requires_grad or losses.requires_grad)):
-        return composed.mirror_step(log_weights, f, numbers[0], q, numbers[1], numbers[2], there)
-    new: Tensor = _mirror_step(log_weights, f, numbers[0], q, numbers[1], numbers[2], there, backend)
+        return composed.mirror_step(*arguments)
+    new: Tensor = direct(_mirror_step, log_weights, f)(*arguments, backend)
     return new
 
 
 def _expanded(name: str, tensor: Tensor, like: Tensor) -> Tensor:
+    if tensor.shape == like.shape:
+        return tensor
     try:
         return tensor.expand(like.shape)
     except RuntimeError as error:
@@ -108,13 +113,16 @@ def _mirror_step(
     prior: Tensor | None,
     forgetting: float,
     floor: float,
-    present: Tensor,
+    present: Tensor | None,
     backend: str,
 ) -> Tensor:
-    if resolve(backend, log_weights, OFFERS) == "triton":
+    runs = resolve(backend, log_weights, OFFERS)
+    if runs == "triton":
         from minimax_kernels.response import triton_launch
 
         return triton_launch.mirror_step(log_weights, losses, step_size, prior, forgetting, floor, present)
+    if runs == "native":
+        return native.mirror_step(log_weights, losses, step_size, prior, forgetting, floor, present)
     return composed.mirror_step(log_weights, losses, step_size, prior, forgetting, floor, present)
 
 
@@ -126,7 +134,7 @@ def _(
     prior: Tensor | None,
     forgetting: float,
     floor: float,
-    present: Tensor,
+    present: Tensor | None,
     backend: str,
 ) -> Tensor:
     return log_weights.new_empty(log_weights.shape)

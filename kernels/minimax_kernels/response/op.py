@@ -9,11 +9,12 @@ from torch import Tensor
 
 from minimax_kernels.arguments import check_floating, check_number
 from minimax_kernels.backend import Backend, resolve
-from minimax_kernels.reduce.results import working_dtype
-from minimax_kernels.response import composed
+from minimax_kernels.direct import direct
+from minimax_kernels.response import composed, native
+from minimax_kernels.samples import widened
 from minimax_kernels.transforms import transforming
 
-OFFERS = ("triton", "torch")
+OFFERS = ("triton", "native", "torch")
 
 
 class SmoothMax(NamedTuple):
@@ -43,7 +44,7 @@ def smooth_max(
         maximum. A constant: it has no gradient.
     dim : int
         The dimension of length K.
-    backend : {"auto", "triton", "torch"}
+    backend : {"auto", "triton", "native", "torch"}
 
     Returns
     -------
@@ -70,10 +71,12 @@ def smooth_max(
     """
     check_floating("losses", losses, least_dimensions=1)
     smoothing = check_number("smoothing", smoothing)
-    rows = losses.movedim(dim, -1)
+    last = dim in (-1, losses.ndim - 1)
+    rows = losses if last else losses.movedim(dim, -1)
     q = checked_prior(prior, rows)
-    value, weights = (composed.smooth_max if transforming() else _smooth_max)(rows, smoothing, q, backend)
-    return SmoothMax(value, weights.movedim(-1, dim))
+    run = composed.smooth_max if transforming() else direct(_smooth_max, rows)
+    value, weights = run(rows, smoothing, q, backend)
+    return SmoothMax(value, weights if last else weights.movedim(-1, dim))
 
 
 def checked_prior(prior: Tensor | None, losses: Tensor) -> Tensor | None:
@@ -88,21 +91,24 @@ def checked_prior(prior: Tensor | None, losses: Tensor) -> Tensor | None:
         raise ValueError(
             f"`prior` must have shape ({length},) and be on {losses.device}, got {tuple(prior.shape)} on {prior.device}."
         )
-    return prior.detach().to(working_dtype(losses.dtype))
+    return prior.detach().to(widened(losses.dtype))
 
 
 @torch.library.custom_op("minimax_opt::smooth_max", mutates_args=())
 def _smooth_max(losses: Tensor, smoothing: float, prior: Tensor | None, backend: str) -> tuple[Tensor, Tensor]:
-    if resolve(backend, losses, OFFERS) == "triton":
+    runs = resolve(backend, losses, OFFERS)
+    if runs == "triton":
         from minimax_kernels.response import triton_launch
 
         return triton_launch.smooth_max(losses, smoothing, prior)
+    if runs == "native":
+        return native.smooth_max(losses, smoothing, prior)
     return composed.smooth_max(losses, smoothing, prior)
 
 
 @_smooth_max.register_fake
 def _(losses: Tensor, smoothing: float, prior: Tensor | None, backend: str) -> tuple[Tensor, Tensor]:
-    weights = losses.new_empty(losses.shape, dtype=working_dtype(losses.dtype))
+    weights = losses.new_empty(losses.shape, dtype=widened(losses.dtype))
     return weights.new_empty(losses.shape[:-1]), weights
 
 

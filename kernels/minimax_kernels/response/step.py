@@ -7,14 +7,15 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from minimax_kernels.arguments import IGNORED, check_number, check_range
-from minimax_kernels.backend import Backend, native_ops, resolve
-from minimax_kernels.reduce import native
+from minimax_kernels.arguments import IGNORED, check_number
+from minimax_kernels.backend import Backend, resolve
+from minimax_kernels.direct import direct
 from minimax_kernels.reduce.op import reduce
-from minimax_kernels.reduce.results import OFFERS, flattened, working_dtype
+from minimax_kernels.reduce.results import OFFERS, flattened
 from minimax_kernels.reduce.spread import spread
-from minimax_kernels.response import composed
+from minimax_kernels.response import composed, native
 from minimax_kernels.response.op import checked_prior
+from minimax_kernels.samples import widened
 from minimax_kernels.transforms import transforming
 
 RESPONSES = ("softmax", "projection")
@@ -102,9 +103,11 @@ def task_step(
     if transforming():
         step = composed.task_step(losses, ids, n_tasks, ignore_index, smoothing, q, response)
     else:
-        step = _task_step(losses, ids, n_tasks, ignore_index, smoothing, q, response, backend)
+        step = direct(_task_step, losses)(losses, ids, n_tasks, ignore_index, smoothing, q, response, backend)
     value, means, counts, weights, samples = step
-    return TaskStep(value, means.detach(), counts, weights.detach(), samples.detach().reshape(sample_losses.shape))
+    if value.requires_grad or transforming():
+        means, weights, samples = means.detach(), weights.detach(), samples.detach()
+    return TaskStep(value, means, counts, weights, samples.reshape(sample_losses.shape))
 
 
 @torch.library.custom_op("minimax_opt::task_step", mutates_args=())
@@ -120,7 +123,7 @@ def _task_step(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     runs = resolve(backend, losses, OFFERS)
     if runs == "native":
-        return _native_step(losses, ids, n_tasks, ignore_index, smoothing, prior, response)
+        return native.task_step(losses, ids, n_tasks, ignore_index, smoothing, prior, response == "softmax")
     if runs == "triton":
         from minimax_kernels.response import triton_launch
 
@@ -130,23 +133,6 @@ def _task_step(
     value, weights = composed.respond(sums / counts.clamp(min=1), counts > 0, prior, smoothing, response)
     rows = torch.where(counts > 0, weights / counts, 0.0).to(means.dtype)
     return value.to(means.dtype), means, counts, weights.to(means.dtype), spread(rows, ids, ignore_index, runs)
-
-
-def _native_step(
-    losses: Tensor, ids: Tensor, n_tasks: int, ignore_index: int, smoothing: float, prior: Tensor | None, response: str
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    losses, ids = losses.to(working_dtype(losses.dtype)).contiguous(), ids.contiguous()
-    prior = None if prior is None else prior.double().contiguous()
-    means = torch.empty(n_tasks, dtype=losses.dtype)
-    weights = torch.empty(n_tasks, dtype=losses.dtype)
-    value = torch.empty((), dtype=losses.dtype)
-    counts = torch.empty(n_tasks, dtype=torch.int64)
-    samples = torch.empty(losses.shape, dtype=losses.dtype)
-    options = 0 if prior is None else prior.data_ptr(), smoothing, RESPONSES.index(response)
-    out = value.data_ptr(), means.data_ptr(), counts.data_ptr(), weights.data_ptr(), samples.data_ptr()
-    if not native_ops().task_step(*native.problem(losses, ids, n_tasks, ignore_index), *options, *out):
-        check_range("task_ids", ids, n_tasks, ignore_index, "n_tasks")
-    return value, means, counts, weights, samples
 
 
 @_task_step.register_fake
@@ -160,7 +146,7 @@ def _(
     response: str,
     backend: str,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    samples = losses.new_empty(losses.shape, dtype=working_dtype(losses.dtype))
+    samples = losses.new_empty(losses.shape, dtype=widened(losses.dtype))
     means, counts = samples.new_empty(n_tasks), losses.new_empty(n_tasks, dtype=torch.int64)
     return samples.new_empty(()), means, counts, torch.empty_like(means), samples
 
@@ -189,7 +175,8 @@ def _backward(
         if ctx.smoothing > 0.0:
             through = composed.softmax_backward if ctx.response == "softmax" else composed.projection_backward
             grad_losses = grad_losses + through(w, grad_weights, ctx.smoothing)
-        other = spread((grad_losses / at_least_one).to(w.dtype), ids, ctx.ignore_index, ctx.backend)
+        rows = (grad_losses / at_least_one).to(w.dtype)
+        other = direct(spread, rows)(rows, ids, ctx.ignore_index, ctx.backend)
         grad = other if grad is None else grad + other
     return (None if grad is None else grad.to(ctx.dtype), *[None] * 7)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from minimax_kernels.reduce.results import working_dtype
 from minimax_kernels.reduce.triton_kernels import spread_kernel
 from minimax_kernels.reduce.triton_launch import ONE_HOT_TASKS, WARPS, counter, one_launch, prepared
 from minimax_kernels.response.triton_kernels import mirror_kernel, smooth_max_kernel, step_kernel
+from minimax_kernels.samples import widened
 from minimax_kernels.triton_tools import cdiv, device_of, float_bits, power_of_two
 
 ALONE = 8192  # samples whose weights the last program writes
@@ -19,7 +19,7 @@ def smooth_max(losses: Tensor, smoothing: float, prior: Tensor | None) -> tuple[
     losses = losses.contiguous()
     length = losses.shape[-1]
     n_rows = losses.numel() // length
-    weights = losses.new_empty(losses.shape, dtype=working_dtype(losses.dtype))
+    weights = losses.new_empty(losses.shape, dtype=widened(losses.dtype))
     value = weights.new_empty(losses.shape[:-1])
     if n_rows:
         block = power_of_two(length, most=4096)
@@ -34,9 +34,16 @@ def smooth_max(losses: Tensor, smoothing: float, prior: Tensor | None) -> tuple[
 
 
 def mirror_step(
-    log_weights: Tensor, losses: Tensor, step_size: float, prior: Tensor | None, forgetting: float, floor: float, present: Tensor
+    log_weights: Tensor,
+    losses: Tensor,
+    step_size: float,
+    prior: Tensor | None,
+    forgetting: float,
+    floor: float,
+    present: Tensor | None,
 ) -> Tensor:
     """The new log-weights along the last dimension."""
+    present = torch.ones_like(log_weights, dtype=torch.bool) if present is None else present
     log_weights, losses, present = log_weights.contiguous(), losses.contiguous(), present.contiguous()
     out, length = torch.empty_like(log_weights), log_weights.shape[-1]
     if n_rows := log_weights.numel() // length:
@@ -54,7 +61,7 @@ def task_step(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Value, means, counts, weights, sample weights, for up to ONE_HOT_TASKS tasks."""
     losses, ids = prepared(losses, ids, n_tasks, ignore_index)
-    samples = losses.new_empty(losses.shape, dtype=working_dtype(losses.dtype))
+    samples = losses.new_empty(losses.shape, dtype=widened(losses.dtype))
     means, weights, table = (samples.new_empty(n_tasks) for _ in range(3))
     value, counts = samples.new_empty(()), losses.new_empty(n_tasks, dtype=torch.int64)
     grid, n, span, width, height = one_launch(losses, n_tasks)

@@ -13,7 +13,7 @@ from minimax_kernels.response import reference
 from minimax_kernels.response.mirror import _mirror_step
 from minimax_opt.ambiguity import Simplex, respond
 
-BACKENDS = ("torch", "triton")
+BACKENDS = ("torch", "native", "triton")
 pytestmark = pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")  # the emulator's, of inf - inf and log(0)
 
 TOLERANCE = {torch.float32: 4e-6, torch.float64: 1e-13}  # of log-weights of size 10 and of weights

@@ -15,7 +15,7 @@ from minimax_kernels.response import reference
 from minimax_kernels.response.op import _smooth_max
 from minimax_opt.ambiguity import Simplex, respond, worst_case
 
-BACKENDS = ("torch", "triton")
+BACKENDS = ("torch", "native", "triton")
 pytestmark = pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")  # the emulator's, of inf - inf and log(0)
 
 TOLERANCE = {
@@ -147,7 +147,7 @@ def test_it_is_an_op_and_compiles(backend, device, generator):
         (lambda f: smooth_max(f.long(), 1.0), TypeError, "`losses` must be a floating"),
         (lambda f: smooth_max(f[:0], 1.0), ValueError, "at least one task"),
         (lambda f: smooth_max(f, 1.0, f[:2]), ValueError, r"`prior` must have shape \(3,\)"),
-        (lambda f: smooth_max(f, 1.0, backend="native"), ValueError, "this op has triton and torch only"),
+        (lambda f: smooth_max(f, 1.0, backend="c"), ValueError, "`backend` must be one of"),
     ],
 )
 def test_what_is_refused(call, error, message):

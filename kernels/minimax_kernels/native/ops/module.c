@@ -2,6 +2,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "response.h"
 #include "rows.h"
 #include "simplex_projection.h"
 #include "task_reduce.h"
@@ -11,9 +12,11 @@ static PyMethodDef methods[] = {
     {"cross_entropy_losses", (PyCFunction)(void (*)(void))cross_entropy_losses, METH_FASTCALL, NULL},
     {"patch_gradients", (PyCFunction)(void (*)(void))patch_gradients, METH_FASTCALL, NULL},
     {"patch_losses", (PyCFunction)(void (*)(void))patch_losses, METH_FASTCALL, NULL},
+    {"mirror_step", (PyCFunction)(void (*)(void))mirror_step, METH_FASTCALL, NULL},
     {"simplex_project", (PyCFunction)(void (*)(void))simplex_project, METH_FASTCALL, NULL},
     {"simplex_project_capped", (PyCFunction)(void (*)(void))simplex_project_capped, METH_FASTCALL, NULL},
     {"simplex_tangent", (PyCFunction)(void (*)(void))simplex_tangent, METH_FASTCALL, NULL},
+    {"smooth_max", (PyCFunction)(void (*)(void))smooth_max, METH_FASTCALL, NULL},
     {"task_reduce", (PyCFunction)(void (*)(void))task_reduce, METH_FASTCALL, NULL},
     {"task_reduce_exact", (PyCFunction)(void (*)(void))task_reduce_exact, METH_FASTCALL, NULL},
     {"task_spread", (PyCFunction)(void (*)(void))task_spread, METH_FASTCALL, NULL},
