@@ -13,10 +13,14 @@ def widened(dtype: torch.dtype) -> torch.dtype:
     return torch.float64 if dtype == torch.float64 else torch.float32
 
 
+def cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """As ``tensor.to(dtype)``, which takes 0.6 us to do nothing."""
+    return tensor if tensor.dtype == dtype else tensor.to(dtype)
+
+
 def widened_contiguous(tensor: Tensor) -> Tensor:
     """As C reads it."""
-    dtype = widened(tensor.dtype)
-    return (tensor if tensor.dtype == dtype else tensor.to(dtype)).contiguous()  # to() takes 0.6 us to do nothing
+    return cast(tensor, widened(tensor.dtype)).contiguous()
 
 
 def tasks_of(kept: Tensor, task_ids: Tensor, n_tasks: int, ignore_index: int) -> Tensor:
@@ -25,4 +29,4 @@ def tasks_of(kept: Tensor, task_ids: Tensor, n_tasks: int, ignore_index: int) ->
     return torch.where(kept, task_ids, LEFT_OUT).long()
 
 
-__all__ = ["LEFT_OUT", "tasks_of", "widened", "widened_contiguous"]
+__all__ = ["LEFT_OUT", "cast", "tasks_of", "widened", "widened_contiguous"]

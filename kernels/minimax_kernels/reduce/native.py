@@ -7,7 +7,7 @@ from torch import Tensor
 
 from minimax_kernels.arguments import check_range
 from minimax_kernels.backend import native_ops
-from minimax_kernels.samples import widened_contiguous
+from minimax_kernels.samples import cast, widened_contiguous
 
 
 def problem(losses: Tensor, ids: Tensor, n_tasks: int, ignore_index: int) -> tuple[int, ...]:
@@ -46,7 +46,7 @@ def spread(values: Tensor, ids: Tensor, ignore_index: int) -> Tensor:
     out = table.new_empty(ids.shape)
     if not native_ops().task_spread(*problem(table, ids, table.shape[0], ignore_index), out.data_ptr()):
         check_range("task_ids", ids, table.shape[0], ignore_index, "n_tasks")
-    return out if out.dtype == values.dtype else out.to(values.dtype)
+    return cast(out, values.dtype)
 
 
 __all__ = ["problem", "reduce", "reduce_exact", "spread"]

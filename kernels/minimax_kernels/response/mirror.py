@@ -10,6 +10,7 @@ from minimax_kernels.backend import Backend, resolve
 from minimax_kernels.direct import direct
 from minimax_kernels.response import composed, native
 from minimax_kernels.response.op import OFFERS, checked_prior
+from minimax_kernels.samples import cast
 from minimax_kernels.transforms import transforming
 
 
@@ -82,8 +83,7 @@ def mirror_step(
         check_number("floor", floor, most=1.0 - 2.0**-24),
     )
     q = checked_prior(prior, log_weights)
-    f = _expanded("losses", losses, log_weights)
-    f = f if f.dtype == log_weights.dtype else f.to(log_weights.dtype)
+    f = cast(_expanded("losses", losses, log_weights), log_weights.dtype)
     there = None if present is None else _expanded("present", present, log_weights)
     if there is not None and there.dtype != torch.bool:
         raise TypeError(f"`present` must be a tensor of bool, got {there.dtype}. Compare the counts: `counts > 0`.")

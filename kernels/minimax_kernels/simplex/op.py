@@ -7,6 +7,8 @@ from torch import Tensor
 
 from minimax_kernels.arguments import check_floating, check_number
 from minimax_kernels.backend import Backend
+from minimax_kernels.direct import direct
+from minimax_kernels.samples import cast, widened
 from minimax_kernels.simplex import composed, registration
 from minimax_kernels.transforms import transforming
 
@@ -52,8 +54,8 @@ def project_simplex(v: Tensor, scale: float = 1.0, *, backend: Backend = "auto")
     scale = _check(v, scale)
     if transforming():
         return composed.project_simplex(v, scale)
-    run = registration.run_project if registration.unobserved(v) else registration.project
-    return run(v, scale, backend)
+    w: Tensor = direct(registration.project, v)(v, scale, backend)
+    return w
 
 
 def project_capped_simplex(v: Tensor, cap: float | Tensor, scale: float = 1.0, *, backend: Backend = "auto") -> Tensor:
@@ -97,12 +99,12 @@ def project_capped_simplex(v: Tensor, cap: float | Tensor, scale: float = 1.0, *
     """
     scale = _check(v, scale)
     _check_cap(cap, v, scale)
-    x = v.float() if v.dtype in (torch.float16, torch.bfloat16) else v
+    x = cast(v, widened(v.dtype))
     caps = cap.to(x) if isinstance(cap, Tensor) else torch.full((1,), cap, dtype=x.dtype, device=x.device)
     if transforming():
         return composed.project_capped_simplex(x, caps, scale).to(v.dtype)
-    run = registration.run_project_capped if registration.unobserved(x, caps) else registration.project_capped
-    return run(x, caps, scale, backend).to(v.dtype)
+    w: Tensor = direct(registration.project_capped, x, caps)(x, caps, scale, backend)
+    return cast(w, v.dtype)
 
 
 def _check(v: Tensor, scale: float) -> float:

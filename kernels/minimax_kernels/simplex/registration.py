@@ -11,13 +11,15 @@ import torch
 from torch import Tensor
 
 from minimax_kernels.backend import native_ops, resolve
+from minimax_kernels.direct import direct
+from minimax_kernels.samples import cast, widened_contiguous
 from minimax_kernels.simplex import composed
 
 OFFERS = ("triton", "torch", "native")
-NARROW = (torch.float16, torch.bfloat16)
 
 
-def run_project(v: Tensor, scale: float, backend: str) -> Tensor:
+@torch.library.custom_op("minimax_opt::project_simplex", mutates_args=())
+def project(v: Tensor, scale: float, backend: str) -> Tensor:
     """The projection of each row onto the simplex of that scale."""
     chosen = resolve(backend, v, OFFERS)
     if chosen == "torch":
@@ -26,13 +28,14 @@ def run_project(v: Tensor, scale: float, backend: str) -> Tensor:
         from minimax_kernels.simplex import triton_kernels
 
         return triton_kernels.project_simplex(v.contiguous(), scale)
-    x = _wide(v)
+    x = widened_contiguous(v)
     w = torch.empty_like(x, memory_format=torch.contiguous_format)
     native_ops().simplex_project(x.data_ptr(), w.data_ptr(), *_matrix(x), x.dtype == torch.float64, scale)
-    return w.to(v.dtype)
+    return cast(w, v.dtype)
 
 
-def run_tangent(w: Tensor, g: Tensor, backend: str) -> Tensor:
+@torch.library.custom_op("minimax_opt::simplex_tangent", mutates_args=())
+def tangent(w: Tensor, g: Tensor, backend: str) -> Tensor:
     """`g` less its mean over w > 0 there, 0 elsewhere."""
     chosen = resolve(backend, w, OFFERS)
     if chosen == "torch":
@@ -41,13 +44,14 @@ def run_tangent(w: Tensor, g: Tensor, backend: str) -> Tensor:
         from minimax_kernels.simplex import triton_kernels
 
         return triton_kernels.simplex_tangent(w.contiguous(), g.contiguous())
-    x, y = _wide(w), _wide(g)
+    x, y = widened_contiguous(w), widened_contiguous(g)
     out = torch.empty_like(x, memory_format=torch.contiguous_format)
     native_ops().simplex_tangent(x.data_ptr(), y.data_ptr(), out.data_ptr(), *_matrix(x), x.dtype == torch.float64)
-    return out.to(g.dtype)
+    return cast(out, g.dtype)
 
 
-def run_project_capped(v: Tensor, caps: Tensor, scale: float, backend: str) -> Tensor:
+@torch.library.custom_op("minimax_opt::project_capped_simplex", mutates_args=())
+def project_capped(v: Tensor, caps: Tensor, scale: float, backend: str) -> Tensor:
     """The projection of each row, float32 or float64, onto the simplex of that scale under `caps`, which broadcast to `v`."""
     chosen = resolve(backend, v, OFFERS)
     if chosen == "torch":
@@ -66,24 +70,6 @@ def run_project_capped(v: Tensor, caps: Tensor, scale: float, backend: str) -> T
     return w
 
 
-project = torch.library.custom_op("minimax_opt::project_simplex", run_project, mutates_args=())
-tangent = torch.library.custom_op("minimax_opt::simplex_tangent", run_tangent, mutates_args=())
-project_capped = torch.library.custom_op("minimax_opt::project_capped_simplex", run_project_capped, mutates_args=())
-
-
-def unobserved(*tensors: Tensor) -> bool:
-    """Whether no one would see an op on these: no gradient, graph, mode or subclass. Then its function may as well be called, in half the time."""
-    if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() > 0:
-        return False
-    grad = torch.is_grad_enabled()
-    return all(type(x) is Tensor and not (grad and x.requires_grad) for x in tensors)
-
-
-def _wide(v: Tensor) -> Tensor:
-    """`v`, contiguous, as C takes it: narrow dtypes in float32."""
-    return (v.float() if v.dtype in NARROW else v).contiguous()
-
-
 def _matrix(v: Tensor) -> tuple[int, int]:
     """The numbers of rows and columns."""
     return v.numel() // v.shape[-1], v.shape[-1]
@@ -99,7 +85,7 @@ def _keep_result(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 
 def _project_backward(ctx: Any, g: Tensor) -> tuple[Tensor, None, None]:
-    return tangent(ctx.saved_tensors[0], g, ctx.backend), None, None
+    return direct(tangent, g)(ctx.saved_tensors[0], g, ctx.backend), None, None
 
 
 def _keep_point(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -135,4 +121,4 @@ tangent.register_autograd(_tangent_backward, setup_context=_keep_point)
 project_capped.register_fake(_like_first)
 project_capped.register_autograd(_capped_backward, setup_context=_keep_result_and_caps)
 
-__all__ = ["project", "project_capped", "run_project", "run_project_capped", "tangent", "unobserved"]
+__all__ = ["project", "project_capped", "tangent"]
