@@ -9,7 +9,7 @@ from minimax_kernels.arguments import check_range
 from minimax_kernels.backend import native_ops
 from minimax_kernels.reduce.native import problem
 from minimax_kernels.response.composed import normalised
-from minimax_kernels.samples import widened_contiguous
+from minimax_kernels.samples import cast, widened_contiguous
 
 Step = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
@@ -23,7 +23,7 @@ def smooth_max(losses: Tensor, smoothing: float, prior: Tensor | None) -> tuple[
     """Value and weights along the last dimension."""
     f = widened_contiguous(losses)
     weights, value = torch.empty_like(f), f.new_empty(f.shape[:-1])
-    q = None if prior is None else normalised(prior, f).contiguous()
+    q = None if prior is None else cast(prior, f.dtype).contiguous()
     options = 0 if q is None else q.data_ptr(), smoothing
     native_ops().smooth_max(*_shape(f), *options, value.data_ptr(), weights.data_ptr())
     return value, weights

@@ -11,7 +11,7 @@ from minimax_kernels.arguments import check_floating, check_number
 from minimax_kernels.backend import Backend, resolve
 from minimax_kernels.direct import direct
 from minimax_kernels.response import composed, native
-from minimax_kernels.samples import widened
+from minimax_kernels.samples import cast, widened
 from minimax_kernels.transforms import transforming
 
 OFFERS = ("triton", "native", "torch")
@@ -91,7 +91,7 @@ def checked_prior(prior: Tensor | None, losses: Tensor) -> Tensor | None:
         raise ValueError(
             f"`prior` must have shape ({length},) and be on {losses.device}, got {tuple(prior.shape)} on {prior.device}."
         )
-    return prior.detach().to(widened(losses.dtype))
+    return cast(prior.detach(), widened(losses.dtype))
 
 
 @torch.library.custom_op("minimax_opt::smooth_max", mutates_args=())

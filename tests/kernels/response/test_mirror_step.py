@@ -104,6 +104,16 @@ def test_it_is_the_response_with_the_weights_as_the_anchor(backend, device, gene
     )
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_floor_far_above_or_below_the_weights(backend, device, dtype):
+    """log(exp(a) + exp(b)) for a - b from -60 to 60, by each side's larger exponential."""
+    log_weights = torch.linspace(-60, 60, 301, dtype=torch.float64).to(device, dtype)
+    losses, floor = torch.zeros_like(log_weights), 0.25
+    found = mirror_step(log_weights, losses, 1.0, floor=floor, backend=backend)
+    true = reference.mirror_step(log_weights.cpu(), losses.cpu(), 1.0, floor=floor)
+    torch.testing.assert_close(found.cpu().double(), true, rtol=0, atol=10 * TOLERANCE[dtype])
+
+
 def test_rows(backend, device, generator):
     log_weights, losses = (torch.randn(2, 3, 4, generator=generator).to(device) for _ in range(2))
     present = (torch.rand(4, generator=generator) > 0.5).to(device)

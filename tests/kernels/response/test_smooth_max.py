@@ -48,6 +48,25 @@ def test_all_sizes(backend, device, generator, dtype, shape, smoothing):
         assert found.weights.shape == shape
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("length", [1, 31, 32, 33, 1023, 1025, 5000])
+def test_c_is_as_accurate_as_torch(generator, dtype, length):
+    """Relative to each weight, down to the smallest that count; lengths round those of its vectors and blocks."""
+    losses = (-80 * torch.rand(length, generator=generator, dtype=torch.float64)).to(dtype)
+    for smoothing in (1.0, 4.0, 300.0):
+        weights = reference.smooth_max(losses, smoothing)[1]
+        errors = {
+            backend: ((smooth_max(losses, smoothing, backend=backend).weights.double() - weights).abs() / weights).max()
+            for backend in ("auto", "torch")
+        }
+        assert errors["auto"] <= 1.5 * errors["torch"] + 4 * torch.finfo(dtype).eps
+
+
+def test_weights_too_small_for_the_dtype_are_zero(backend, device):
+    found = smooth_max(torch.tensor([0.0, -1e4, -1e30, -math.inf], device=device), 1.0, backend=backend)
+    assert found.weights.tolist() == [1.0, 0.0, 0.0, 0.0]
+
+
 def test_along_another_dimension(backend, device, generator):
     losses = torch.randn(4, 3, 5, generator=generator).to(device)
     kept = losses.clone()

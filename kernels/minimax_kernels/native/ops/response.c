@@ -28,7 +28,7 @@ static void *address(PyObject *object)
     return (void *)(intptr_t)PyLong_AsLongLong(object);
 }
 
-/* smooth_max(losses, rows, tasks, double; prior or 0, smoothing, values, weights). The prior adds up to 1. */
+/* smooth_max(losses, rows, tasks, double; prior or 0, smoothing, values, weights). */
 PyObject *smooth_max(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
     if (n != 8)

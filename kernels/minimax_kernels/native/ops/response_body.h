@@ -33,8 +33,8 @@ static INLINE double NAME(ties)(const REAL *x, const REAL *prior, REAL *out, int
     return total;
 }
 
-/* Weights of one row, and its smoothed maximum. The prior adds up to 1. */
-static INLINE double NAME(respond)(const REAL *losses, const REAL *prior, REAL smoothing, REAL *out, int64_t n)
+/* Weights of one row, and its smoothed maximum. The prior adds up to `mass`. */
+static INLINE double NAME(respond)(const REAL *losses, const REAL *prior, double mass, REAL smoothing, REAL *out, int64_t n)
 {
     const REAL *x = losses;
     if (prior) { /* what it leaves out is not read again */
@@ -48,7 +48,7 @@ static INLINE double NAME(respond)(const REAL *losses, const REAL *prior, REAL s
     REAL divisor = (REAL)total;
     if (total == 0.0) { /* all are -inf */
         for (int64_t i = 0; i < n; i++)
-            out[i] = prior ? prior[i] : (REAL)(1.0 / (double)n);
+            out[i] = (REAL)((prior ? prior[i] : 1.0) / mass);
         return -INFINITY;
     }
     INDEPENDENT
@@ -56,13 +56,19 @@ static INLINE double NAME(respond)(const REAL *losses, const REAL *prior, REAL s
         out[i] /= divisor;
     if (total != total)
         return NAN;
-    return top + (smoothing > 0 ? smoothing * log(prior ? total : total / (double)n) : 0.0);
+    return top + (smoothing > 0 ? smoothing * log(total / mass) : 0.0);
 }
 
 static CLONES void NAME(smooth_max)(const REAL *losses, const REAL *prior, REAL smoothing, REAL *values, REAL *weights, int64_t rows, int64_t n)
 {
+    double mass = (double)n;
+    if (prior) {
+        mass = 0.0;
+        for (int64_t i = 0; i < n; i++)
+            mass += prior[i];
+    }
     for (int64_t row = 0; row < rows; row++)
-        values[row] = (REAL)NAME(respond)(losses + row * n, prior, smoothing, weights + row * n, n);
+        values[row] = (REAL)NAME(respond)(losses + row * n, prior, mass, smoothing, weights + row * n, n);
 }
 
 /* log sum exp of the entries that are present, or of all without `present`; `room` has BLOCK entries. */
