@@ -9,76 +9,14 @@
 #include <math.h>
 #include <string.h>
 
-#if defined(__x86_64__) && defined(__gnu_linux__)
-#define CLONES __attribute__((target_clones("avx512f", "arch=haswell", "default")))
-#else
-#define CLONES
-#endif
+#include "vectors.h"
 
-#if defined(__GNUC__)
-#define INLINE inline __attribute__((always_inline)) /* for each clone */
-#else
-#define INLINE inline
-#endif
-
-/* The next loop reads and writes the same place at most: an entry never another one's. */
-#if defined(__clang__)
-#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
-#elif defined(__GNUC__)
-#define INDEPENDENT _Pragma("GCC ivdep")
-#else
-#define INDEPENDENT
-#endif
-
-#define LANES 32   /* partial sums of a row */
-#define BLOCK 1024 /* entries that stay in the first-level cache between two looks at them */
-
-/* The sum of `term`, an expression in i, over i < n. */
-#define SUM(total, n, term)                                               \
-    do {                                                                  \
-        REAL lanes[LANES] = {0};                                          \
-        int64_t whole = (n) - (n) % LANES;                                \
-        for (int64_t start = 0; start < whole; start += LANES)            \
-            for (int lane = 0; lane < LANES; lane++) {                    \
-                int64_t i = start + lane;                                 \
-                lanes[lane] += (term);                                    \
-            }                                                             \
-        for (int64_t i = whole; i < (n); i++)                             \
-            lanes[i - whole] += (term);                                   \
-        for (int half = LANES / 2; half > 0; half /= 2)                   \
-            for (int lane = 0; lane < half; lane++)                       \
-                lanes[lane] += lanes[lane + half];                        \
-        total = lanes[0];                                                 \
-    } while (0)
-
-#define REAL float
-#define BITS uint32_t
-#define NAME(x) x##_float
-#define COEFFICIENTS 0.5f, 0.16666518f, 0.041666206f, 0.008368953f, 0.0013950602f
-#define DEGREE 4
-#define SHIFT 12582912.0f /* 1.5 * 2^23 */
-#define LOG_2_HIGH 0.693359375f
-#define LOG_2_LOW -2.12194440e-4f
-#define BIAS 127
-#define MANTISSA 23
-#define LOWEST -87.3f
-#define MAGNITUDE fabsf
+#define DOUBLE 0
+#include "numbers.h"
 #include "rows_body.h"
-
-#define REAL double
-#define BITS uint64_t
-#define NAME(x) x##_double
-#define COEFFICIENTS                                                                                                    \
-    0.5000000000000013, 0.166666666666667, 0.0416666666665143, 0.008333333333306993, 0.0013888888947336973, 0.00019841269917860477, \
-        2.4801489584612006e-05, 2.7557215858838645e-06, 2.7631415862816743e-07, 2.5118005699370136e-08
-#define DEGREE 9
-#define SHIFT 6755399441055744.0 /* 1.5 * 2^52 */
-#define LOG_2_HIGH 0.693145751953125
-#define LOG_2_LOW 1.42860682030941723212e-6
-#define BIAS 1023
-#define MANTISSA 52
-#define LOWEST -708.3
-#define MAGNITUDE fabs
+#undef DOUBLE
+#define DOUBLE 1
+#include "numbers.h"
 #include "rows_body.h"
 
 /* ---- what Python sees: rows `start` to `stop` of tensors given by their addresses ---- */

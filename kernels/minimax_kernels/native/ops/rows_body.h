@@ -1,37 +1,4 @@
-/* Included by rows.c once for each type: REAL, with NAME(x) to tell the functions apart, and the constants of its exponential. */
-
-/* e^x for x <= 0, to two units in the last place; below LOWEST, where the result would lose digits, it is 0. nan gives nan.
- * x = n log 2 + f, and e^f = 1 + f + f^2 q(f) with the q of least relative error. n stands in the last bits of n + SHIFT. */
-static INLINE REAL NAME(exponential)(REAL x)
-{
-    static const REAL q[] = {COEFFICIENTS};
-    REAL shifted = x * (REAL)1.4426950408889634 + SHIFT, n = shifted - SHIFT, y = q[DEGREE], power;
-    REAL f = (x - n * LOG_2_HIGH) - n * LOG_2_LOW;
-    for (int k = DEGREE; k-- > 0;)
-        y = y * f + q[k];
-    y = (REAL)1 + (f + f * f * y);
-    BITS bits;
-    memcpy(&bits, &shifted, sizeof bits);
-    bits = (bits + BIAS) << MANTISSA;
-    memcpy(&power, &bits, sizeof power);
-    return x < LOWEST ? (REAL)0 : y * power;
-}
-
-static INLINE REAL NAME(largest)(const REAL *x, int64_t n)
-{
-    REAL lanes[LANES], top = -(REAL)INFINITY;
-    int64_t whole = n - n % LANES;
-    for (int lane = 0; lane < LANES; lane++)
-        lanes[lane] = top;
-    for (int64_t start = 0; start < whole; start += LANES)
-        for (int lane = 0; lane < LANES; lane++)
-            lanes[lane] = x[start + lane] > lanes[lane] ? x[start + lane] : lanes[lane];
-    for (int64_t i = whole; i < n; i++)
-        lanes[i - whole] = x[i] > lanes[i - whole] ? x[i] : lanes[i - whole];
-    for (int lane = 0; lane < LANES; lane++)
-        top = lanes[lane] > top ? lanes[lane] : top;
-    return top;
-}
+/* Included by rows.c once for each type, after numbers.h. */
 
 typedef struct {
     double top, sum, shift; /* the largest entry, the sum of exp(x - top), and that of x - top if it was asked for */
@@ -189,16 +156,3 @@ static CLONES void NAME(patch_gradients)(const patch_rows *p, const REAL *weight
 #undef DIFFERENCE
     }
 }
-
-#undef REAL
-#undef BITS
-#undef NAME
-#undef COEFFICIENTS
-#undef DEGREE
-#undef SHIFT
-#undef LOG_2_HIGH
-#undef LOG_2_LOW
-#undef BIAS
-#undef MANTISSA
-#undef LOWEST
-#undef MAGNITUDE
