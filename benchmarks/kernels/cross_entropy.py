@@ -94,6 +94,27 @@ def on_cuda(module: str, call: Callable[..., Callable[[Tensor, Tensor], Tensor]]
     return factory
 
 
+class Overwriting:
+    """The call of who writes the gradient over the logits: over a copy, which is restored before each reading."""
+
+    def __init__(self, factory: Callable[[Inputs], Run], inputs: Inputs) -> None:
+        self.given = inputs["logits"].detach()
+        self.logits = self.given.clone().requires_grad_()
+        self.run = factory({**inputs, "logits": self.logits})
+
+    def restore(self) -> None:
+        """The logits as they were given."""
+        self.logits.detach().copy_(self.given)
+
+    def __call__(self) -> tuple[Tensor, Tensor]:
+        return self.run()
+
+
+def liger(inputs: Inputs) -> Run:
+    loss = on_cuda("liger_kernel.transformers", lambda module: module.LigerCrossEntropyLoss(reduction="none"))
+    return Overwriting(loss, inputs)
+
+
 def floor(inputs: Inputs) -> Run:
     """The traffic alone: the logits read twice, a gradient written once."""
     logits = inputs["logits"].detach()
@@ -109,7 +130,7 @@ def floor(inputs: Inputs) -> Run:
 PEERS = {
     "torch eager": differentiated(from_samples(eager)),
     "torch.compile": compiled,
-    "liger": on_cuda("liger_kernel.transformers", lambda m: m.LigerCrossEntropyLoss(reduction="none")),
+    "liger": liger,
     "flash-attn": on_cuda(
         "flash_attn.ops.triton.cross_entropy", lambda m: lambda x, y: m.cross_entropy_loss(x, y, ignore_index=-100)[0]
     ),

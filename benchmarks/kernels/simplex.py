@@ -21,10 +21,14 @@ CAP = 4.0  # times the uniform weight
 
 
 def rows(seed: int, device: torch.device, n: int, length: int, kind: str) -> Inputs:
-    noise = torch.randn(n, length, generator=torch.Generator().manual_seed(seed))
+    drawn_on = device if device.type == "cuda" else torch.device("cpu")  # one host thread would take seconds for the largest
+
+    def normal(seed: int) -> Tensor:
+        return torch.randn(n, length, generator=torch.Generator(drawn_on).manual_seed(seed), device=drawn_on)
+
+    noise = normal(seed)
     v = {"gauss": noise, "dense": noise / length, "ties": noise.round()}[kind]
-    upstream = torch.randn(n, length, generator=torch.Generator().manual_seed(seed + 1))
-    return {"v": v.to(device), "upstream": upstream.to(device)}
+    return {"v": v, "upstream": normal(seed + 1)}
 
 
 def ours(inputs: Inputs) -> Run:

@@ -102,7 +102,7 @@ def _admit(case: Case, inputs: dict[str, Any], place: str) -> tuple[dict[str, Ru
 
 
 def _examined(run: Run, truth: Any, repeats: int) -> dict[str, Any]:
-    outputs = run()
+    outputs = measure.fresh(run)()
     row: dict[str, Any] = {"output_megabytes": measure.megabytes(outputs), "errors": None}
     if truth is not None:
         row["errors"] = [error if math.isfinite(error) else "inf" for error in measure.errors(outputs, truth)]

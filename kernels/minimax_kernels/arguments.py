@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor
 
 from minimax_kernels.backend import debugging
 
@@ -36,7 +37,9 @@ def check_number(name: str, value: float, least: float = 0.0, most: float = math
     if not isinstance(value, (int, float)):
         raise TypeError(f"`{name}` must be a float, got {type(value).__name__}.")
     inside = least < value if open_below else least <= value
-    if not (inside and value <= most and math.isfinite(value)):
+    if not (
+        inside and value <= most and value < math.inf
+    ):  # torch.compile follows comparisons of a float that varies, no isfinite
         bounds = f"{'>' if open_below else '>='} {least:g}" + (f" and <= {most:g}" if most < math.inf else "")
         raise ValueError(f"`{name}` must be a finite float {bounds}, got {value}.")
     return float(value)
@@ -63,7 +66,7 @@ def check_range(name: str, ids: Tensor, count: int, ignore_index: int, count_nam
 
     Where it is not checked, such an id counts as ignored; no memory out of bounds is touched.
     """
-    if torch.compiler.is_compiling() or ids.numel() == 0 or not (ids.device.type == "cpu" or debugging()):
+    if not readable(ids) or ids.numel() == 0 or not (ids.device.type == "cpu" or debugging()):
         return
     wrong = (ids != ignore_index) & ((ids < 0) | (ids >= count))
     if bool(wrong.any()):
@@ -73,4 +76,9 @@ def check_range(name: str, ids: Tensor, count: int, ignore_index: int, count_nam
         )
 
 
-__all__ = ["IGNORED", "check_floating", "check_ids", "check_number", "check_range", "check_tasks"]
+def readable(tensor: Tensor) -> bool:
+    """Whether the tensor has numbers that can be looked at: not where a compiler, or who plans memory, sees shapes only."""
+    return not (torch.compiler.is_compiling() or isinstance(tensor, FakeTensor))
+
+
+__all__ = ["IGNORED", "check_floating", "check_ids", "check_number", "check_range", "check_tasks", "readable"]

@@ -11,6 +11,7 @@ import triton
 import triton.language as tl
 
 from minimax_kernels import samples, triton_tools
+from minimax_kernels.triton_kernels import soft_cap
 
 LOG2_E = tl.constexpr(triton_tools.LOG2_E)
 LEFT_OUT = tl.constexpr(samples.LEFT_OUT)
@@ -18,12 +19,8 @@ LEFT_OUT = tl.constexpr(samples.LEFT_OUT)
 
 @triton.jit
 def capped(x, SOFTCAP: tl.constexpr):
-    """The capped logits z = softcap tanh(x / softcap), by one exponential that cannot overflow."""
-    if SOFTCAP > 0:
-        decay = tl.exp2(tl.abs(x) * (-2.0 * LOG2_E / SOFTCAP))
-        size = SOFTCAP * (1.0 - decay) / (1.0 + decay)
-        x = tl.where(x < 0, -size, size)
-    return x
+    """The logits, capped if there is a cap."""
+    return soft_cap(x, SOFTCAP) if SOFTCAP > 0 else x
 
 
 @triton.jit

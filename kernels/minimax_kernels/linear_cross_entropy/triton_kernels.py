@@ -16,6 +16,7 @@ from torch import Tensor
 
 from minimax_kernels import triton_tools
 from minimax_kernels.linear_cross_entropy.rows import Options
+from minimax_kernels.triton_kernels import soft_cap
 
 LOG2_E = tl.constexpr(triton_tools.LOG2_E)
 LN_2 = tl.constexpr(triton_tools.LN_2)
@@ -30,10 +31,8 @@ def logits(tile, bias, column, N_CLASSES: tl.constexpr, width, HAS_BIAS: tl.cons
         z += tl.load(bias + column, mask=inside, other=0.0).to(WIDE)
     slope = tl.full(z.shape, 1.0, WIDE)
     if SOFTCAP > 0:
-        decay = tl.exp2(tl.abs(z) * (-2.0 * LOG2_E / SOFTCAP))  # cannot overflow
-        size = SOFTCAP * (1.0 - decay) / (1.0 + decay)
-        slope = 4.0 * decay / ((1.0 + decay) * (1.0 + decay))
-        z = tl.where(z < 0, -size, size)
+        z = soft_cap(z, SOFTCAP)
+        slope = (1.0 - z / SOFTCAP) * (1.0 + z / SOFTCAP)
     return tl.where(inside, z, float("-inf")), slope
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import torch
@@ -115,12 +116,19 @@ def counter(device: torch.device) -> Tensor:
     """
     if device.type != "cuda" or torch.cuda.is_current_stream_capturing():
         return torch.zeros(1, dtype=torch.int32, device=device)
-    return _counter(device, torch.cuda.current_stream(device).cuda_stream)
+    return _counter(torch.cuda.current_stream(device))
 
 
 @cache
-def _counter(device: torch.device, stream: int) -> Tensor:
-    return torch.zeros(1, dtype=torch.int32, device=device)
+def _counter(stream: torch.cuda.Stream) -> Tensor:
+    """Allocated by another thread: before it records graphs, torch.compile lends the thread at work a pool, and refuses what stays in it."""
+
+    def zero() -> Tensor:
+        with torch.cuda.stream(stream):
+            return torch.zeros(1, dtype=torch.int32, device=stream.device)
+
+    with ThreadPoolExecutor(1) as other:
+        return other.submit(zero).result()
 
 
 __all__ = ["ONE_HOT_TASKS", "TILE", "WARPS", "counter", "one_launch", "prepared", "reduce", "reduce_exact", "spread"]

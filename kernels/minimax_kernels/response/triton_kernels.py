@@ -12,6 +12,7 @@ import triton
 import triton.language as tl
 
 from minimax_kernels.reduce.triton_kernels import arrives_last, merged, span_partials, store_partials
+from minimax_kernels.triton_kernels import number
 
 PIECE = tl.constexpr(1024)  # samples that the last program weighs at a time
 
@@ -38,7 +39,7 @@ def smooth_max_kernel(
 ):  # fmt: skip
     """First the largest loss and the mass of the prior, then the sum of the shares, then the weights."""
     WIDE: tl.constexpr = weights.dtype.element_ty
-    s = smoothing.to(tl.float64, bitcast=True).to(WIDE)
+    s = number(smoothing).to(WIDE)
     row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
     rows, columns = row[:, None], tl.arange(0, BLOCK)[None, :]
     top, bad = tl.full((ROWS, BLOCK), -float("inf"), WIDE), tl.zeros((ROWS, BLOCK), WIDE)
@@ -112,8 +113,7 @@ def mirror_kernel(
     """First the largest entries, then the four sums of exponentials, then the new log-weights."""
     row = tl.program_id(0).to(tl.int64)
     WIDE: tl.constexpr = out.dtype.element_ty
-    step, back = step_size.to(tl.float64, bitcast=True).to(WIDE), forgetting.to(tl.float64, bitcast=True).to(WIDE)
-    floor = floored.to(tl.float64, bitcast=True).to(WIDE)
+    step, back, floor = number(step_size).to(WIDE), number(forgetting).to(WIDE), number(floored).to(WIDE)
     keep = 1.0 - back
     columns, least = tl.arange(0, BLOCK), tl.full((BLOCK,), -float("inf"), WIDE)
     top_w, top_z, top_q, bad = least, least, least, tl.zeros((BLOCK,), WIDE)
@@ -238,7 +238,7 @@ def step_kernel(
         q = tl.load(prior + task, mask=real, other=0.0).to(tl.float64) if PRIOR else tl.where(real, 1.0, 0.0).to(tl.float64)
         q = q / tl.sum(q, 0)
         mean = sum_all / tl.maximum(n_k, 1.0)
-        result, w = _respond(mean, n_k, q, smoothing.to(tl.float64, bitcast=True), SOFTMAX, SMOOTH)
+        result, w = _respond(mean, n_k, q, number(smoothing), SOFTMAX, SMOOTH)
         DTYPE: tl.constexpr = means.dtype.element_ty
         tl.store(value, result.to(DTYPE))
         tl.store(means + task, mean.to(DTYPE), mask=real)

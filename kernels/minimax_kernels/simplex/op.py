@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from minimax_kernels.arguments import check_floating, check_number
+from minimax_kernels.arguments import check_floating, check_number, readable
 from minimax_kernels.backend import Backend
 from minimax_kernels.direct import direct
 from minimax_kernels.samples import cast, widened
@@ -121,7 +121,7 @@ def _check_cap(cap: float | Tensor, v: Tensor, scale: float) -> None:
         except RuntimeError as error:
             shapes = f"shape {tuple(v.shape)} or one that expands to it, got {tuple(cap.shape)}"
             raise ValueError(f"`cap` must have {shapes}.") from error
-        if cap.device.type != "cpu" or torch.compiler.is_compiling() or transforming() or v.numel() == 0:
+        if cap.device.type != "cpu" or not readable(cap) or transforming() or v.numel() == 0:
             return  # reading it would wait for the device, or cannot be done
         least, total = float(cap.detach().min()), float(caps.sum(-1).min())
     else:

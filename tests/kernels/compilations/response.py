@@ -29,11 +29,11 @@ def step(wide: str, height: int, softmax: bool, prior: bool, everything: bool, l
     )
 
 
-def smooth_max(losses: str, wide: str, rows: int, block: int) -> Compilation:
+def smooth_max(losses: str, wide: str, rows: int, block: int, bits: str = "i64") -> Compilation:
     return Compilation(
         f"smooth_max {losses} {rows} x {block}",
         kernels.smooth_max_kernel,
-        {"losses": losses, "prior": wide, "value": wide, "weights": wide, "smoothing": "i64", "n_rows": "i32", "length": "i32"},
+        {"losses": losses, "prior": wide, "value": wide, "weights": wide, "smoothing": bits, "n_rows": "i32", "length": "i32"},
         {"ROWS": rows, "BLOCK": block, "PRIOR": True, "SMOOTH": True},
         8,
     )
@@ -56,6 +56,7 @@ COMPILATIONS = [
     smooth_max("*fp32", "*fp32", 1, 4096),
     smooth_max("*bf16", "*fp32", 64, 64),
     smooth_max("*fp64", "*fp64", 1, 4096),
+    smooth_max("*fp64", "*fp64", 1, 64, bits="i32"),  # as a smoothing below 1e-314 arrives
     mirror("*fp32"),
     mirror("*fp64"),
 ]
