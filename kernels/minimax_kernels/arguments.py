@@ -69,7 +69,7 @@ def check_range(name: str, ids: Tensor, count: int, ignore_index: int, count_nam
     if not readable(ids) or ids.numel() == 0 or not (ids.device.type == "cpu" or debugging()):
         return
     wrong = (ids != ignore_index) & ((ids < 0) | (ids >= count))
-    if bool(wrong.any()):
+    if readable(wrong) and bool(wrong.any()):
         first = ids[wrong][0].item()
         raise ValueError(
             f"`{name}` must be from 0 to {count - 1} (`{count_name}` - 1) or {ignore_index} (`ignore_index`), got {first}."

@@ -121,7 +121,7 @@ def _check_cap(cap: float | Tensor, v: Tensor, scale: float) -> None:
         except RuntimeError as error:
             shapes = f"shape {tuple(v.shape)} or one that expands to it, got {tuple(cap.shape)}"
             raise ValueError(f"`cap` must have {shapes}.") from error
-        if cap.device.type != "cpu" or not readable(cap) or transforming() or v.numel() == 0:
+        if cap.device.type != "cpu" or not readable(caps) or transforming() or v.numel() == 0:
             return  # reading it would wait for the device, or cannot be done
         least, total = float(cap.detach().min()), float(caps.sum(-1).min())
     else:
