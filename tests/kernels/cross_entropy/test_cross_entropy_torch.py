@@ -7,7 +7,7 @@ import torch
 from torch.autograd import forward_ad
 
 from minimax_kernels import task_cross_entropy
-from minimax_kernels.backend import has_triton
+from minimax_kernels.backend import has_triton, interpreting
 
 BACKENDS = ("torch", "native", "triton")
 
@@ -141,3 +141,18 @@ def test_offsets_of_rows_do_not_overflow(row):
     offsets[(1,)](results, row, 30522, 8)
     start = row * 30522
     assert results.tolist() == [start, -(-start // 8) * 8, (start + 30522) // 8 * 8]
+
+
+@pytest.mark.skipif(not (has_triton() and interpreting()), reason="for the emulation, which touches only what it reads")
+@pytest.mark.parametrize("n_classes", [64, 5000])
+def test_rows_beyond_32_bits(n_classes):
+    """Three rows 2^30 numbers apart: the third begins at 2^31."""
+    stride = 2**30
+    tile = torch.empty(2 * stride + n_classes, dtype=torch.float16)  # pages that nobody touches take no memory
+    logits = tile.as_strided((3, n_classes), (stride, 1))
+    logits.zero_()
+    target, task_ids = torch.tensor([1, 2, 3]), torch.tensor([0, 1, 1])
+    result = task_cross_entropy(logits.requires_grad_(), target, task_ids, 2, backend="triton")
+    torch.testing.assert_close(result.sample_losses, torch.full((3,), float(n_classes)).log())
+    (grad,) = torch.autograd.grad(result.sample_losses[2], logits)
+    assert float(grad[2, 3]) == pytest.approx(1.0 / n_classes - 1.0, abs=1e-3)
