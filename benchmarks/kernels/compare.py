@@ -33,7 +33,6 @@ VERSIONS = (
     "jax",
     "jaxopt",
     "optax",
-    "adasplash",
     "liger-kernel",
     "cut-cross-entropy",
 )
