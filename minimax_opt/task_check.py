@@ -215,7 +215,7 @@ def _about_presence(names: Sequence[str], shares: Host, absent: Host, batch_size
         enough = math.ceil(math.log(OFTEN) / math.log1p(-shares[k]))
         lines.append(
             f"{names[k]} is absent from {_percent(absent[k])} of the batches, where its weight goes to the others: one batch in "
-            f"{1 / (1 - absent[k]):.3g} has it. A batch of {enough} (accumulate gradients) brings that to {OFTEN:.0%}; so does a sampler that "
+            f"{-1 / math.expm1(batch_size * math.log1p(-shares[k])):.3g} has it. A batch of {enough} (accumulate gradients) brings that to {OFTEN:.0%}; so does a sampler that "
             "draws it more often, or a merger with another task."
         )
     return lines + ([f"So are {len(rare) - LINES} more tasks."] if len(rare) > LINES else [])
@@ -229,8 +229,10 @@ def _about_noise(names: Sequence[str], noise: Host, smoothing: float, memory: fl
     average = "" if memory else ", or average the losses over batches (`ema=0.95`)"
     factor = math.exp(min(noise[worst] / smoothing, 700.0)) if smoothing > 0 else math.inf
     return [
-        f"The mean loss of {names[worst]}{more} has more noise, {noise[worst]:.3g}, than the smoothing {smoothing:.3g}: chance alone changes its "
-        f"weight by a factor of {factor:.3g}. Raise the smoothing to {noise[worst]:.3g}{average}, or draw more items of it."
+        (
+            f"The mean loss of {names[worst]}{more} has more noise, {noise[worst]:.3g}, than the smoothing {smoothing:.3g}: chance alone changes its "
+            f"weight by a factor of {factor:.3g}. Raise the smoothing to {noise[worst]:.3g}{average}, or draw more items of it."
+        )
     ]
 
 
