@@ -215,8 +215,8 @@ def _about_presence(names: Sequence[str], shares: Host, absent: Host, batch_size
         enough = math.ceil(math.log(OFTEN) / math.log1p(-shares[k]))
         lines.append(
             f"{names[k]} is absent from {_percent(absent[k])} of the batches, where its weight goes to the others: one batch in "
-            f"{-1 / math.expm1(batch_size * math.log1p(-shares[k])):.3g} has it. A batch of {enough} (accumulate gradients) brings that to {OFTEN:.0%}; so does a sampler that "
-            "draws it more often, or a merger with another task."
+            f"{-1 / math.expm1(batch_size * math.log1p(-shares[k])):.3g} has it. A batch of {enough} (accumulate gradients) brings that "
+            f"to {OFTEN:.0%}; so does a sampler that draws it more often, or a merger with another task."
         )
     return lines + ([f"So are {len(rare) - LINES} more tasks."] if len(rare) > LINES else [])
 
